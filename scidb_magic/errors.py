@@ -1,0 +1,264 @@
+"""Every exception of scidb_magic, one tree.
+
+::
+
+    ScidbMagicError
+    ├── ShimError(status, body)         shim answered, but not with 200
+    │   ├── BadRequest                  400  argument missing or upload empty
+    │   ├── AuthenticationFailed        401  SciDB or the web server refused the user
+    │   ├── SessionNotFound             404  the session is gone
+    │   ├── QueryError                  406  SciDB refused or failed the query
+    │   ├── NoQuery                     409  nothing to cancel
+    │   ├── NotSaved                    410  no saved output to read
+    │   ├── OutOfRange                  416  past the end, or the other save format
+    │   ├── ServerFailure               500  shim failed; it has released the session
+    │   ├── GatewayFailure              502  SciDB is not reachable from shim
+    │   ├── OutOfResources              503  no free slot
+    │   └── NotShim                          the answer is not shim's
+    ├── RequestTooLong                  the URL would be over shim's limit; not sent
+    ├── ShimUnreachable                 no answer; `sent` tells whether the request may have arrived
+    ├── QueryOutcomeUnknown             a change may or may not have run
+    ├── ResultLost                      the query ran, its result is gone
+    ├── ResultTooLarge                  the result is over `max_result_bytes`
+    ├── SlotsExhausted                  no slot came free in time
+    ├── SessionClosed                   the process is ending, or the server is gone for good
+    ├── UploadError                     the data cannot be sent as asked
+    ├── WireError                       bytes or a schema that do not follow SciDB's formats
+    ├── SettingError                    a setting that does not exist or does not fit
+    └── EngineError                     the embedded engine's own, answered as SciDB's error text
+
+Messages are one short sentence that says what was wrong and what to do.
+No message ever holds a password, a session id or a path of the server.
+"""
+
+from __future__ import annotations
+
+
+class ScidbMagicError(Exception):
+    """Base of every exception that scidb_magic raises on purpose."""
+
+
+class ShimError(ScidbMagicError):
+    """Shim answered with a status other than 200.
+
+    Parameters
+    ----------
+    message : str
+        One sentence for the user.
+    status : int
+        HTTP status.
+    body : str
+        Shim's whole text, with the server's paths taken out.
+    """
+
+    status: int = 0
+
+    def __init__(self, message: str, *, status: int | None = None, body: str = "") -> None:
+        super().__init__(message)
+        if status is not None:
+            self.status = status
+        self.body = body
+
+
+class BadRequest(ShimError):
+    """400: an argument is missing, or an upload is empty."""
+
+    status = 400
+
+
+class AuthenticationFailed(ShimError):
+    """401: SciDB, or the web server in front of it, refused user or password."""
+
+    status = 401
+
+
+class SessionNotFound(ShimError):
+    """404: the session is gone (released, reaped, or shim was restarted)."""
+
+    status = 404
+
+
+class QueryError(ShimError):
+    """406: SciDB refused the query, or it failed and was rolled back.
+
+    Parameters
+    ----------
+    code : str
+        SciDB's long code, such as ``"SCIDB_LE_ARRAY_DOESNT_EXIST"``.
+    description : str
+        SciDB's sentence, without the server's paths.
+    position : int, optional
+        Offset (in characters, from 0) into `statement` of the token that SciDB points at.
+    query_id : str, optional
+        SciDB's id of the failed query, such as ``"0.1795379453"``.
+    length : int
+        Length of the token in characters.
+    statement : str
+        The statement as the user wrote it; the caret stands under this text.
+    short_code : str
+        SciDB's short code, such as ``"SCIDB_SE_QPROC"``.
+    body : str
+        The server's whole text, with its paths taken out.
+    """
+
+    status = 406
+
+    def __init__(
+        self,
+        code: str,
+        description: str,
+        position: int | None = None,
+        query_id: str | None = None,
+        *,
+        length: int = 1,
+        statement: str = "",
+        short_code: str = "",
+        body: str = "",
+    ) -> None:
+        super().__init__(description, body=body)
+        self.code = code
+        self.description = description
+        self.position = position
+        self.query_id = query_id
+        self.length = length
+        self.statement = statement
+        self.short_code = short_code
+
+
+class NoQuery(ShimError):
+    """409: the session has no query that could be cancelled."""
+
+    status = 409
+
+
+class NotSaved(ShimError):
+    """410: no output of this session was saved."""
+
+    status = 410
+
+
+class OutOfRange(ShimError):
+    """416: past the end of the output, or saved in the other kind of format."""
+
+    status = 416
+
+
+class ServerFailure(ShimError):
+    """500: shim failed, and has released the session."""
+
+    status = 500
+
+
+class GatewayFailure(ShimError):
+    """502: shim lost SciDB, and has released the session."""
+
+    status = 502
+
+
+class OutOfResources(ShimError):
+    """503: every slot is taken and none is old enough to be reaped."""
+
+    status = 503
+
+
+class NotShim(ShimError):
+    """The answer is not one that shim gives: another server listens at this URL."""
+
+
+class RequestTooLong(ScidbMagicError):
+    """The encoded URL would be over shim's limit of 262,144 bytes. Nothing was sent."""
+
+
+class ShimUnreachable(ScidbMagicError):
+    """No answer came from the server.
+
+    Parameters
+    ----------
+    message : str
+        One sentence for the user.
+    reason : str
+        One of ``"refused"``, ``"dns"``, ``"tls"``, ``"timeout"`` (of the connect),
+        ``"reset"`` (before the answer), ``"half"`` (an answer broken off).
+    sent : bool
+        Whether the request may have reached the server.
+    """
+
+    def __init__(self, message: str, *, reason: str = "refused", sent: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.sent = sent
+
+
+class QueryOutcomeUnknown(ScidbMagicError):
+    """The connection broke while a change was on its way: it may or may not have run."""
+
+    def __init__(self, message: str, *, statement: str = "") -> None:
+        super().__init__(message)
+        self.statement = statement
+
+
+class ResultLost(ScidbMagicError):
+    """The query ran, but its result is gone and running it again is not safe."""
+
+
+class ResultTooLarge(ScidbMagicError):
+    """The result is over `max_result_bytes`; nothing was downloaded."""
+
+    def __init__(self, message: str, *, size: int = 0, limit: int = 0) -> None:
+        super().__init__(message)
+        self.size = size
+        self.limit = limit
+
+
+class SlotsExhausted(ScidbMagicError):
+    """The server has no free slot, and none came free within `slot_wait` seconds."""
+
+
+class SessionClosed(ScidbMagicError):
+    """The session is closing with its process and takes no new query."""
+
+
+class UploadError(ScidbMagicError):
+    """The data cannot be sent as asked; the message names column and value."""
+
+
+class WireError(ScidbMagicError, ValueError):
+    """Bytes or a schema that do not follow SciDB's formats."""
+
+
+class SettingError(ScidbMagicError, ValueError):
+    """A setting that does not exist, or a value that does not fit it."""
+
+
+class EngineError(ScidbMagicError):
+    """A statement that the embedded engine refuses, in SciDB's words and codes.
+
+    Parameters
+    ----------
+    short : str
+        Short code without prefix, such as ``"QPROC"``.
+    long : str
+        Long code without prefix, such as ``"ARRAY_DOESNT_EXIST"``.
+    description : str
+        The sentence after the kind of error, such as ``"Array 'public.A' does not exist."``.
+    span : tuple of int, optional
+        Start and end offsets in the statement; SciDB's ``UserQueryException`` has one.
+    system : bool
+        SciDB's ``SystemException`` instead of ``UserException``.
+    """
+
+    def __init__(
+        self,
+        short: str,
+        long: str,
+        description: str,
+        span: tuple[int, int] | None = None,
+        *,
+        system: bool = False,
+    ) -> None:
+        super().__init__(description)
+        self.short = short
+        self.long = long
+        self.description = description
+        self.span = span
+        self.system = system
