@@ -27,6 +27,9 @@
     ├── SettingError                    a setting that does not exist or does not fit
     └── EngineError                     the embedded engine's own, answered as SciDB's error text
 
+    KeyboardInterrupt
+    └── QueryInterrupted                the user interrupted a query, and it was cancelled on the server
+
 Messages are one short sentence that says what was wrong and what to do.
 No message ever holds a password, a session id or a path of the server.
 """
@@ -262,3 +265,10 @@ class EngineError(ScidbMagicError):
         self.description = description
         self.span = span
         self.system = system
+
+
+class QueryInterrupted(KeyboardInterrupt):
+    """The user interrupted a query; it was cancelled on the server and the session stays usable.
+
+    Not a `ScidbMagicError`, so that ``except Exception`` in a loop over queries does not swallow it.
+    """

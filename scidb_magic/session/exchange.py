@@ -1,0 +1,170 @@
+"""The requests of one statement on one session, with the byte counts and the phase they are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scidb_magic.errors import QueryError, ResultTooLarge
+from scidb_magic.session.recovery import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scidb_magic.shim.client import ShimClient
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Data that a statement reads: `token` stands for the server's file name in the statement's text."""
+
+    token: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is sent for a statement.
+
+    Attributes
+    ----------
+    text : str
+        The AFL to send, with the tokens of attachments.
+    statement : str
+        The user's statement (comments blanked), of the same length as written.
+    offset : int
+        Where `statement` begins in `text`.
+    changes : bool
+        Whether running it twice could change something.
+    prefix : str, optional
+        Statement to run first, for the namespace.
+    """
+
+    text: str
+    statement: str
+    offset: int = 0
+    changes: bool = False
+    prefix: str | None = None
+
+
+class Exchange:
+    """One statement's requests on session `sid`; remembers which phase a fault happened in.
+
+    Attributes
+    ----------
+    phase : Phase
+        Of the last request.
+    changes : bool
+        Whether the query of the last request changes anything.
+    bytes : int
+        Received and sent as data, without headers.
+    """
+
+    def __init__(self, client: ShimClient, sid: str, attachments: Sequence[Attachment] = ()) -> None:
+        self.client = client
+        self.sid = sid
+        self.phase = Phase.EXECUTE
+        self.changes = False
+        self.bytes = 0
+        self._attachments = attachments
+        self._files: dict[str, str] = {}
+
+    def execute(self, query: Query, *, save: str | None = None) -> str:
+        """Send the attachments, if not yet sent, and run `query`; the answer is its id.
+
+        Raises
+        ------
+        QueryError
+            With `position` in the user's statement.
+        """
+        self.changes = query.changes
+        self._send_attachments()
+        text = query.text
+        for token, name in self._files.items():
+            text = text.replace(token, name)
+        self.phase = Phase.EXECUTE
+        try:
+            return self.client.execute_query(self.sid, text, save=save, prefix=query.prefix)
+        except QueryError as error:
+            raise self._moved(error, query, text) from None
+
+    def read_text(self) -> str:
+        """The saved output of the last query, a text format."""
+        self.phase = Phase.READ
+        body = self.client.read_lines(self.sid)
+        self.bytes += len(body)
+        return body.decode("utf-8", "surrogateescape")
+
+    def read_bytes(self, limit: int) -> bytes:
+        """The saved output of the last query, a binary format.
+
+        Raises
+        ------
+        ResultTooLarge
+            It is over `limit` bytes; known before the download.
+        """
+        size = self.size()
+        if size > limit:
+            raise ResultTooLarge(
+                f"The result has {size:,} bytes and max_result_bytes is {limit:,}: select less, or raise the limit"
+                " with %config SciDBMagics.max_result_bytes or connect(max_result_bytes=…).",
+                size=size,
+                limit=limit,
+            )
+        body = self.client.read_bytes(self.sid)
+        self.bytes += len(body)
+        return body
+
+    def read_part(self, end: int) -> tuple[bytes, bool]:
+        """The first `end` bytes of the saved output, and whether that is all of it."""
+        size = self.size()
+        if size <= end:
+            return self.read_bytes(end), True
+        body = self.client.read_bytes(self.sid, start=0, end=end - 1)
+        self.bytes += len(body)
+        return body, False
+
+    def size(self) -> int:
+        """Size in bytes of the saved output."""
+        self.phase = Phase.READ
+        return self.client.head(self.sid, lines=False).size
+
+    def _send_attachments(self) -> None:
+        self.phase = Phase.UPLOAD
+        for attachment in self._attachments:
+            if attachment.token not in self._files:
+                self._files[attachment.token] = self.client.upload(self.sid, attachment.payload)
+                self.bytes += len(attachment.payload)
+
+    def _moved(self, error: QueryError, query: Query, sent: str) -> QueryError:
+        position = error.position
+        if position is not None and error.statement == sent:
+            position = _before_replacement(position, query.text, self._files) - query.offset
+        if position is not None and not 0 <= position < max(1, len(query.statement)):
+            position = None
+        return QueryError(
+            error.code,
+            _without_files(error.description, self._files),
+            position,
+            error.query_id,
+            length=error.length,
+            statement=query.statement,
+            short_code=error.short_code,
+            body=_without_files(error.body, self._files),
+        )
+
+
+def _before_replacement(position: int, text: str, names: dict[str, str]) -> int:
+    """The place in `text` of what stands at `position` after its tokens were replaced by `names`."""
+    shift = 0
+    for start, token in sorted((text.find(token), token) for token in names):
+        if start >= 0 and position - shift > start:
+            shift += len(names[token]) - len(token)
+    return position - shift
+
+
+def _without_files(text: str, names: dict[str, str]) -> str:
+    for name in names.values():
+        text = text.replace(name, "uploaded data")
+    return text
+

@@ -1,0 +1,66 @@
+"""A blocking call that a KeyboardInterrupt can end without losing what the server is doing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from scidb_magic.errors import QueryInterrupted
+
+T = TypeVar("T")
+
+
+def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: Callable[[], object]) -> T:
+    """Run `work` in a thread of its own, so that the main thread can hear the user.
+
+    An interrupt arrives only in the main thread; elsewhere `work` is simply called.
+
+    Parameters
+    ----------
+    work : callable
+        The blocking call.
+    cancel : callable
+        Called at the first interrupt; `work` is then waited for.
+    abandon : callable
+        Called at the second interrupt; `work` is not waited for any more.
+
+    Raises
+    ------
+    QueryInterrupted
+        After an interrupt, however `work` ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    results: list[T] = []
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as failure:  # handed over to the waiting thread, whatever it is
+            failures.append(failure)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
+    try:
+        done.wait()
+    except KeyboardInterrupt:
+        try:
+            cancel()
+            done.wait()
+        except KeyboardInterrupt:
+            abandon()
+            raise QueryInterrupted("Interrupted: not waiting for the server any more.") from None
+        raise QueryInterrupted(_outcome(failures)) from None
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+def _outcome(failures: list[BaseException]) -> str:
+    if failures:
+        return "Interrupted: the query was cancelled on the server; the session stays usable."
+    return "Interrupted, but the query had already ended on the server; the session stays usable."

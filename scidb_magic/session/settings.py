@@ -1,0 +1,285 @@
+"""Everything that can be set, in one table: the fields of `Settings`.
+
+Each field has a type, a default and one sentence of help. From the table come the environment
+variables (``SCIDB_URL``, ``SCIDB_MAGIC_SLOT_WAIT`` …), the keys of the TOML file, and the traits of
+``%config SciDBMagics``. What is nearer to the user wins: argument, environment, file, default.
+
+The file is ``$SCIDB_MAGIC_CONFIG``, else ``config.toml`` in the user's configuration folder
+(``~/.config/scidb_magic`` on Linux). User and password may also stand in iquery's own file:
+``$SCIDB_CONFIG_USER``, else ``$XDG_CONFIG_HOME/scidb/iquery.auth``, ``~/.config/scidb/iquery.auth``.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from scidb_magic.errors import SettingError
+
+PREFIX = "SCIDB_MAGIC_"
+
+RETRY = ("safe", "never", "always")
+
+
+class Secret(str):
+    """A string that does not show itself in a repr, a log of locals or a traceback."""
+
+    def __repr__(self) -> str:
+        return "'********'"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table.
+
+    `environment` is the variable's name; `choices` is empty where any value of the type will do.
+    """
+
+    name: str
+    type: str
+    default: Any
+    help: str
+    environment: str
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+
+def _row(
+    default: Any,
+    help: str,
+    *,
+    environment: str | None = None,
+    secret: bool = False,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    metadata = {"help": help, "environment": environment, "secret": secret, "choices": choices}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force. Seconds for times, bytes for sizes."""
+
+    url: str | None = _row(
+        None,
+        "URL of shim, or 'embedded:' for the server that comes with this package (in memory), or"
+        " 'embedded:DIR' to keep its arrays in a folder.",
+        environment="SCIDB_URL",
+    )
+    user: str | None = _row(None, "SciDB user; none: SciDB is asked without one.")
+    password: str | None = _row(None, "Password of the SciDB user.", secret=True)
+    http_user: str | None = _row(None, "User of the web server in front of shim (digest).")
+    http_password: str | None = _row(None, "Password of the web server's user.", secret=True)
+    verify: str = _row(
+        "yes", "Check the TLS certificate: 'yes', 'no', or the path of a file of trusted certificates."
+    )
+    admin: bool = _row(False, "Take the session with SciDB's priority for administrators.")
+    namespace: str | None = _row(None, "Namespace of unqualified array names (Enterprise Edition).")
+    retry: str = _row(
+        "safe",
+        "May a statement be sent again after a fault: 'safe' (only where that changes nothing), 'never',"
+        " 'always'.",
+        choices=RETRY,
+    )
+    connect_timeout: float = _row(10.0, "Seconds to wait for a connection to the server.")
+    release_timeout: float = _row(1.5, "Seconds to wait for the answer to the release at the end.")
+    slot_wait: float = _row(75.0, "Seconds to wait for a slot on a full server; shim reaps after 60.")
+    display_limit: int = _row(1000, "Rows shown of a result that is only displayed.")
+    max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.")
+
+
+_TYPES = re.compile(r"^(str|bool|int|float)( \| None)?$")
+
+
+def _table() -> dict[str, Setting]:
+    rows = {}
+    for row in fields(Settings):
+        match = _TYPES.match(str(row.type))
+        assert match is not None and row.default is not MISSING
+        rows[row.name] = Setting(
+            row.name,
+            match[1],
+            row.default,
+            row.metadata["help"],
+            row.metadata["environment"] or PREFIX + row.name.upper(),
+            row.metadata["secret"],
+            row.metadata["choices"],
+        )
+    return rows
+
+
+SETTINGS: dict[str, Setting] = _table()
+
+
+def _to_bool(text: str) -> bool:
+    words = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
+    return words[text.strip().lower()]
+
+
+_PARSE: dict[str, Callable[[str], Any]] = {"str": str, "bool": _to_bool, "int": int, "float": float}
+_ACCEPT: dict[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,), "int": (int,), "float": (int, float)}
+
+
+def check(name: str, value: Any) -> Any:
+    """The value of setting `name` in its own type.
+
+    Raises
+    ------
+    SettingError
+        No such setting, or a value that does not fit; the sentence names what would.
+    """
+    setting = SETTINGS.get(name)
+    if setting is None:
+        raise SettingError(f"There is no setting '{name}'; the settings are {', '.join(SETTINGS)}.")
+    if value is None and setting.default is None:
+        return None
+    try:
+        if isinstance(value, str) and setting.type != "str":
+            value = _PARSE[setting.type](value)
+        if not isinstance(value, _ACCEPT[setting.type]) or (setting.type != "bool" and isinstance(value, bool)):
+            raise ValueError
+    except (ValueError, KeyError):
+        shown = "" if setting.secret else f", not {value!r}"
+        raise SettingError(f"Setting '{name}' takes a value of type {setting.type}{shown}.") from None
+    if setting.choices and value not in setting.choices:
+        raise SettingError(f"Setting '{name}' takes one of {', '.join(setting.choices)}, not {value!r}.")
+    if name == "url":
+        check_url(value)
+    if setting.secret:
+        return Secret(value)
+    return float(value) if setting.type == "float" else value
+
+
+def check_url(url: str) -> None:
+    """Refuse a URL that shim cannot have, or that carries a password.
+
+    Raises
+    ------
+    SettingError
+    """
+    if url.startswith("embedded:"):
+        return
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise SettingError(
+            "A URL with a user or password is not taken: give the user by name and the password at the prompt,"
+            " in iquery's auth file, or from keyring."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingError("A URL of shim begins with http:// or https:// and names a host, or it is 'embedded:'.")
+
+
+def config_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Path of the TOML file, whether or not it exists."""
+    given = environ.get(PREFIX + "CONFIG")
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_config_path("scidb_magic")) / "config.toml"
+
+
+def auth_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Path of iquery's auth file, whether or not it exists."""
+    given = environ.get("SCIDB_CONFIG_USER")
+    if given:
+        return Path(given).expanduser()
+    return Path(environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "scidb" / "iquery.auth"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"The settings file {path} is not TOML: {error}.") from None
+
+
+def read_auth(path: Path) -> tuple[str, Secret] | None:
+    """User and password of iquery's auth file: JSON, or INI with section ``security_password``.
+
+    Raises
+    ------
+    SettingError
+        The file exists but holds neither form.
+    """
+    if not path.is_file():
+        return None
+    text = path.read_text("utf-8")
+    try:
+        if text.lstrip().startswith("{"):
+            values: Mapping[str, str] = json.loads(text)
+        else:
+            ini = configparser.ConfigParser(interpolation=None)
+            ini.read_string(text)
+            values = ini["security_password"]
+        return values["user-name"], Secret(values["user-password"])
+    except (ValueError, KeyError, configparser.Error):
+        raise SettingError(
+            f"The auth file {path} has no user-name and user-password, as JSON or in an INI section"
+            " [security_password]."
+        ) from None
+
+
+def resolve(
+    given: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[Settings, dict[str, str]]:
+    """The settings in force, and where each came from.
+
+    Parameters
+    ----------
+    given : mapping
+        What the caller said by name; None counts as not said.
+    environ : mapping
+        Environment variables.
+
+    Returns
+    -------
+    settings : Settings
+    sources : dict of str to str
+        For each setting ``"argument"``, the variable's name, the file's path, or ``"default"``.
+
+    Raises
+    ------
+    SettingError
+    """
+    path = config_file(environ)
+    in_file = _read_toml(path)
+    for name in in_file:
+        check(name, in_file[name])
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name in given or {}:
+        if name not in SETTINGS:
+            check(name, None)
+    for name, setting in SETTINGS.items():
+        candidates = (
+            ("argument", (given or {}).get(name)),
+            (setting.environment, environ.get(setting.environment) or None),
+            (str(path), in_file.get(name)),
+        )
+        for source, value in candidates:
+            if value is not None:
+                values[name], sources[name] = check(name, value), source
+                break
+        else:
+            sources[name] = "default"
+    if "user" not in values and "password" not in values:
+        from_file = read_auth(auth_file(environ))
+        if from_file is not None:
+            values["user"], values["password"] = from_file
+            sources["user"] = sources["password"] = str(auth_file(environ))
+    return Settings(**values), sources
