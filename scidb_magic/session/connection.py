@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ log = logging.getLogger("scidb_magic")
 PREVIEW_BYTES = 8 * 2**20
 """How much is read of a result that is only shown and cannot be limited on the server."""
 
+_TSV_ESCAPE = re.compile(r"\\(.)")
 _MISSING_OPERATOR = "SCIDB_LE_LOGICAL_OP_DOESNT_EXIST"
 
 
@@ -284,8 +286,7 @@ class Connection:
     def _schema(self, exchange: Exchange, query: Query) -> Schema:
         asked = replace(query, text=show(query.text), offset=0, changes=False)
         exchange.execute(asked, save="tsv")
-        line = exchange.read_text().partition("\t")[0]
-        return Schema.parse(line.encode().decode("unicode_escape") if "\\" in line else line)
+        return Schema.parse(_TSV_ESCAPE.sub(_unescape, exchange.read_text().partition("\t")[0]))
 
     def _result(
         self, exchange: Exchange, text: str, query: Query, wrapped: Wrapped, part: int | None
@@ -435,6 +436,10 @@ class Connection:
 
     def _tell(self, notice: str) -> None:
         self.notify(notice)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1])
 
 
 def one_statement(afl: str) -> script.Statement:

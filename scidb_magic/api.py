@@ -1,0 +1,410 @@
+"""`ManagedSession`: the connection composed with frames and bridge; and the process's shared one."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from scidb_magic.afl.literals import Name
+from scidb_magic.errors import QueryError, SettingError, UploadError
+from scidb_magic.session.connection import Connection, Result
+from scidb_magic.session.exchange import Attachment
+from scidb_magic.session.settings import Settings, resolve
+from scidb_magic.session.status import SessionStatus, Slot
+
+if TYPE_CHECKING:
+    from scidb_magic.bridge.db import ManagedDB
+    from scidb_magic.wire.columns import Column
+
+FORMS = ("dataframe", "arrow", "numpy", "xarray")
+"""What a result can be brought as."""
+
+UPLOAD_MODES = ("create", "replace")
+
+Missing = Literal["codes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A look at a result: `data` in the form asked for, `complete` if that is all of it."""
+
+    data: Any
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Data that stands in a statement: put `text` into the AFL and give `attachment` along."""
+
+    text: str
+    attachment: Attachment
+
+
+class ManagedSession:
+    """One SciDB session that looks after itself.
+
+    Takes no slot until the first query; a released session may be used again. Made by `connect`,
+    which keeps one for the process; a second one of your own takes a second slot. As a context
+    manager it gives its slot back at the end.
+
+    Parameters
+    ----------
+    settings : Settings
+    sources : dict of str to str
+        Where each setting came from, for people.
+    notify : callable
+        Takes one-line notices; a warning of the logger ``scidb_magic`` by default.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: dict[str, str] | None = None,
+        notify: Callable[[str], None] = logging.getLogger("scidb_magic").warning,
+    ) -> None:
+        self.settings = settings
+        self.sources = sources or {}
+        self.connection = Connection(settings, notify)
+        self._db: ManagedDB | None = None
+
+    def __repr__(self) -> str:
+        status = self.status()
+        return f"<ManagedSession {status.state}, {status.url or 'no server yet'}>"
+
+    def __enter__(self) -> ManagedSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    @property
+    def notify(self) -> Callable[[str], None]:
+        """Where one-line notices go."""
+        return self.connection.notify
+
+    @notify.setter
+    def notify(self, notify: Callable[[str], None]) -> None:
+        self.connection.notify = notify
+
+    def fetch(
+        self,
+        afl: str,
+        as_: str = "dataframe",
+        *,
+        missing: Missing | None = None,
+        retry: str | None = None,
+        namespace: str | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> Any:
+        """Run one AFL statement and bring its whole result.
+
+        Parameters
+        ----------
+        afl : str
+        as_ : str
+            ``"dataframe"`` (pandas), ``"arrow"`` (pyarrow.Table), ``"numpy"`` (structured array, shape (n,),
+            masked where nullable) or ``"xarray"`` (Dataset over the dimensions).
+        missing : ``"codes"``, optional
+            Adds a column of SciDB's missing reasons for each nullable attribute (dataframe and arrow).
+        retry : str, optional
+            ``"safe"``, ``"never"`` or ``"always"``; else the setting.
+        namespace : str, optional
+        attachments : sequence of Attachment
+            Of the data that stands in the statement, see `attach`.
+
+        Returns
+        -------
+        pandas.DataFrame, pyarrow.Table, numpy.ndarray or xarray.Dataset
+            Dimensions first, then attributes, one row a cell. A DataFrame has ``attrs["scidb_query"]``,
+            ``["scidb_schema"]`` and ``["scidb_query_id"]``.
+
+        Raises
+        ------
+        QueryError
+            SciDB refused the statement, or it failed.
+        ResultTooLarge, ResultLost, QueryOutcomeUnknown, SlotsExhausted, ShimUnreachable
+        """
+        _check_form(as_)
+        result = self.connection.fetch(afl, retry=retry, namespace=namespace, attachments=attachments)
+        return _present(result, _columns(result), as_, missing)
+
+    def preview(
+        self,
+        afl: str,
+        rows: int,
+        as_: str = "dataframe",
+        *,
+        retry: str | None = None,
+        namespace: str | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> Preview:
+        """A look at a result: at most `rows` cells, any of them, in row-major order.
+
+        The server is not made to write out a huge result where it has ``limit`` and the result is
+        emptyable. Raises as `fetch`.
+        """
+        _check_form(as_)
+        result = self.connection.fetch(
+            afl, retry=retry, namespace=namespace, attachments=attachments, rows=rows
+        )
+        columns = _columns(result)
+        count = len(columns[0]) if columns else 0
+        order = len(columns) - len(result.schema.attributes)
+        shown = _row_major(columns, order, rows)
+        return Preview(_present(result, shown, as_, None), result.complete and count <= rows)
+
+    def execute(
+        self,
+        afl: str,
+        *,
+        retry: str | None = None,
+        namespace: str | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> str:
+        """Run one AFL statement for its effect.
+
+        Returns
+        -------
+        str
+            SciDB's query id.
+
+        Raises
+        ------
+        QueryError, QueryOutcomeUnknown, SlotsExhausted, ShimUnreachable
+        """
+        return self.connection.execute(afl, retry=retry, namespace=namespace, attachments=attachments)
+
+    def attach(self, data: Any) -> Attached:
+        """Data to stand in a statement as an ``input(…)``; sent when the statement is, and again when it is.
+
+        Parameters
+        ----------
+        data : pandas.DataFrame or numpy.ndarray
+
+        Raises
+        ------
+        UploadError
+        """
+        from scidb_magic.frames import upload
+
+        encoded = upload.encode(data)
+        token = _token()
+        return Attached(
+            upload.load_statement(encoded, token), Attachment(token, upload.payload_bytes(encoded))
+        )
+
+    def upload(
+        self, data: Any, name: str, *, dims: Iterable[str] | None = None, mode: str = "create"
+    ) -> str:
+        """Store data as an array.
+
+        Parameters
+        ----------
+        data : pandas.DataFrame or numpy.ndarray
+            A frame or structured array becomes one cell a row; a plain n-d array becomes an n-d array
+            with dimensions ``i, j, k, …``.
+        name : str
+            Name of the array.
+        dims : iterable of str, optional
+            For a frame the columns, of integers, that become dimensions; for an n-d array the names of its axes.
+        mode : str
+            ``"create"``: the array must not be there yet; ``"replace"``: it takes the place of one that is.
+
+        Returns
+        -------
+        str
+            The name.
+
+        Raises
+        ------
+        UploadError
+            The data cannot be sent; the message names the column and the first offending value.
+        """
+        from scidb_magic.frames import upload
+
+        if mode not in UPLOAD_MODES:
+            raise UploadError(f"upload(mode=…) takes one of {', '.join(UPLOAD_MODES)}, not {mode!r}.")
+        target = str(Name(name))
+        encoded = upload.encode(data, dims=tuple(dims) if dims is not None else None)
+        there = self._exists(target)
+        if there and mode == "create":
+            raise UploadError(f"There is an array '{target}' already: choose another name or mode='replace'.")
+        stored = f"{target}_{secrets.token_hex(4)}" if there else target
+        token = _token()
+        attachment = Attachment(token, upload.payload_bytes(encoded))
+        self.execute(f"store({upload.array_query(encoded, token)}, {stored})", attachments=(attachment,))
+        if there:
+            self.execute(f"remove({target})")
+            self.execute(f"rename({stored}, {target})")
+        return name
+
+    def cancel(self) -> bool:
+        """Cancel the running query on the server; the session stays usable. False if none runs."""
+        return self.connection.cancel()
+
+    def release(self) -> None:
+        """Give the slot back; the next query takes a new one."""
+        self.connection.release()
+
+    def reconnect(self) -> None:
+        """Give the slot back and take a new one."""
+        self.connection.reconnect()
+
+    def close(self) -> None:
+        """Give everything back for good, the embedded server of this session too."""
+        self.connection.close()
+
+    def status(self) -> SessionStatus:
+        """State and counters now; asks nobody."""
+        return self.connection.status()
+
+    def slots(self) -> list[Slot]:
+        """All slots, as the server lists them; only ours where it does not."""
+        return self.connection.slots()
+
+    @property
+    def db(self) -> ManagedDB:
+        """A ``scidbpy.DB`` whose requests all go through this session."""
+        if self._db is None:
+            from scidb_magic.bridge.db import ManagedDB
+
+            self._db = ManagedDB(self.connection)
+        return self._db
+
+    def _exists(self, name: str) -> bool:
+        try:
+            self.connection.text(f"show({name})")
+        except QueryError as error:
+            if error.code == "SCIDB_LE_ARRAY_DOESNT_EXIST":
+                return False
+            raise
+        return True
+
+
+def _token() -> str:
+    return f"scidb_magic-upload-{secrets.token_hex(8)}"
+
+
+def _check_form(as_: str) -> None:
+    if as_ not in FORMS:
+        raise SettingError(f"A result comes as one of {', '.join(FORMS)}, not {as_!r}.")
+
+
+def _columns(result: Result) -> list[Column]:
+    from scidb_magic.wire import binary
+
+    return binary.decode(result.body, result.columns, partial=not result.complete)
+
+
+def _row_major(columns: list[Column], dimensions: int, rows: int) -> list[Column]:
+    import numpy as np
+
+    from scidb_magic.wire.columns import take
+
+    if not dimensions:
+        return [take(column, slice(0, rows)) for column in columns]
+    order = np.lexsort([column.values for column in columns[:dimensions]][::-1])[:rows]
+    return [take(column, order) for column in columns]
+
+
+def _present(result: Result, columns: list[Column], as_: str, missing: Missing | None) -> Any:
+    from scidb_magic.frames import download
+
+    if as_ == "arrow":
+        return download.to_arrow(columns, missing=missing)
+    if as_ == "numpy":
+        return download.to_numpy(columns)
+    if as_ == "xarray":
+        from scidb_magic.frames import grid
+
+        return grid.to_xarray(columns, result.schema)
+    frame = download.to_dataframe(columns, missing=missing)
+    frame.attrs["scidb_query"] = result.statement
+    frame.attrs["scidb_schema"] = str(result.schema)
+    frame.attrs["scidb_query_id"] = result.query_id
+    return frame
+
+
+_lock = threading.Lock()
+_shared: ManagedSession | None = None
+
+
+def connect(
+    url: str | None = None,
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    http_auth: tuple[str, str] | None = None,
+    verify: bool | str | None = None,
+    admin: bool = False,
+    namespace: str | None = None,
+    **settings: Any,
+) -> ManagedSession:
+    """The process's shared session, configured; takes no slot until the first query.
+
+    Again with the same settings it is the same object; with others the old slot is released first.
+
+    Parameters
+    ----------
+    url : str, optional
+        Of shim, or ``"embedded:"``, ``"embedded:DIR"``; else ``$SCIDB_URL``; else shim on this machine if
+        it answers, else the embedded server.
+    user, password : str, optional
+        Of SciDB; else from iquery's auth file.
+    http_auth : (user, password), optional
+        Of the web server in front of shim.
+    verify : bool or str, optional
+        Check the TLS certificate; a str is the path of a file of trusted certificates.
+    admin : bool
+    namespace : str, optional
+    **settings
+        Any other row of `scidb_magic.session.settings.SETTINGS`.
+
+    Raises
+    ------
+    SettingError
+    """
+    global _shared
+    given = {
+        "url": url,
+        "user": user,
+        "password": password,
+        "http_user": http_auth[0] if http_auth else None,
+        "http_password": http_auth[1] if http_auth else None,
+        "verify": {True: "yes", False: "no"}.get(verify, verify) if verify is not None else None,
+        "admin": admin or None,
+        "namespace": namespace,
+        **settings,
+    }
+    resolved, sources = resolve(given)
+    with _lock:
+        if _shared is not None and _shared.settings == resolved:
+            return _shared
+        former, notify = _shared, None
+        if former is not None:
+            notify = former.notify
+            former.close()
+        _shared = ManagedSession(resolved, sources)
+        if notify is not None:
+            _shared.notify = notify
+        return _shared
+
+
+def current() -> ManagedSession:
+    """The shared session; made with the settings of environment and file if there is none."""
+    if _shared is None:
+        return connect()
+    return _shared
+
+
+def forget() -> None:
+    """Close the shared session, if there is one; `current` makes a new one."""
+    global _shared
+    with _lock:
+        former, _shared = _shared, None
+    if former is not None:
+        former.close()
