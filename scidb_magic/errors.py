@@ -25,6 +25,8 @@
     ├── UploadError                     the data cannot be sent as asked
     ├── WireError                       bytes or a schema that do not follow SciDB's formats
     ├── SettingError                    a setting that does not exist or does not fit
+    ├── MagicUsageError                 a magic's line that cannot be understood
+    ├── BindingError                    a {{ python expression }} that gives no AFL
     └── EngineError                     the embedded engine's own, answered as SciDB's error text
 
     KeyboardInterrupt
@@ -231,6 +233,27 @@ class WireError(ScidbMagicError, ValueError):
 
 class SettingError(ScidbMagicError, ValueError):
     """A setting that does not exist, or a value that does not fit it."""
+
+
+class MagicUsageError(ScidbMagicError):
+    """The line of a magic cannot be understood; nothing was sent."""
+
+
+class BindingError(ScidbMagicError):
+    """A ``{{ python expression }}`` that does not end, fails, or has no literal in AFL; nothing was sent.
+
+    Parameters
+    ----------
+    message : str
+        One sentence for the user.
+    position, length : int
+        Of the ``{{ … }}`` in the cell, in characters.
+    """
+
+    def __init__(self, message: str, position: int, length: int = 1) -> None:
+        super().__init__(message)
+        self.position = position
+        self.length = length
 
 
 class EngineError(ScidbMagicError):
