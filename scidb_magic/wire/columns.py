@@ -9,7 +9,8 @@ int8 … uint64       NumPy of the same width and sign, shape (n,)
 float, double       NumPy ``float32``, ``float64``, shape (n,)
 datetime            NumPy ``datetime64[s]``, shape (n,)
 datetimetz          NumPy structured, fields ``time`` and ``offset`` (int64, s), shape (n,):
-                    local time and its offset from UTC, as SciDB keeps them
+                    local time since 1970 and its offset from UTC, as SciDB keeps them, so that
+                    UTC is ``time - offset`` ('2009-02-13 23:31:30 +05:30' is 1234567890, 19800)
 string              Arrow ``large_string``; ``large_binary`` where some value is not UTF-8
 binary              Arrow ``large_binary``
 ==================  =====================================================================
@@ -19,7 +20,7 @@ At a missing cell the value is a zero (``datetime64(0)``, null in Arrow) and `co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,27 @@ if TYPE_CHECKING:
 
 PRESENT = -1
 """Reason code of a cell that has a value (Value.h)."""
+
+FIXED_TYPES: dict[str, str] = {
+    "bool": "?",
+    "char": "u1",
+    "int8": "i1",
+    "int16": "<i2",
+    "int32": "<i4",
+    "int64": "<i8",
+    "uint8": "u1",
+    "uint16": "<u2",
+    "uint32": "<u4",
+    "uint64": "<u8",
+    "float": "<f4",
+    "double": "<f8",
+    "datetime": "<M8[s]",
+    "datetimetz": "time:<i8,offset:<i8",
+}
+"""SciDB's types of fixed size and their NumPy types, for `dtype_of`."""
+
+VARIABLE_TYPES = ("string", "binary")
+"""SciDB's types of variable size, kept in Arrow arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +77,32 @@ class Column:
     def nullable(self) -> bool:
         return self.codes is not None
 
+    @property
+    def missing(self) -> NDArray[np.bool_] | None:
+        """True where there is no value, shape (n,); None where not nullable."""
+        return None if self.codes is None else self.codes != PRESENT
+
     def __len__(self) -> int:
         return len(self.values)
+
+
+def dtype_of(type_: str) -> np.dtype[Any]:
+    """NumPy type of a SciDB type of fixed size."""
+    import numpy as np
+
+    described = FIXED_TYPES[type_]
+    if ":" not in described:
+        return np.dtype(described)
+    return np.dtype([(name, kind) for name, kind in (part.split(":") for part in described.split(","))])
+
+
+def take(column: Column, index: slice | NDArray[Any]) -> Column:
+    """The cells of a column at a slice, or at positions (integers, shape (m,))."""
+    import pyarrow as pa
+
+    values: Any = column.values
+    if isinstance(values, pa.Array) and not isinstance(index, slice):
+        values = values.take(pa.array(index))
+    else:
+        values = values[index]
+    return replace(column, values=values, codes=None if column.codes is None else column.codes[index])
