@@ -57,13 +57,13 @@ def encode(columns: Sequence[Column], fields: Sequence[Field]) -> bytes:
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
         raise WireError(f"Columns of one length make rows, not of lengths {sorted(lengths)}.")
-    for column, field in zip(columns, fields):
+    for column, field in zip(columns, fields, strict=True):
         if column.codes is not None and not field.nullable and (column.codes != PRESENT).any():
             raise WireError(f"Column {column.name!r} misses a value, and its format does not allow null.")
     if any(map(_is_variable, fields)):
         return _encode_variable(columns, fields)
     cells = np.zeros(len(columns[0]), _row_dtype(fields))
-    for k, (column, field) in enumerate(zip(columns, fields)):
+    for k, (column, field) in enumerate(zip(columns, fields, strict=True)):
         if field.nullable:
             cells[f"m{k}"] = _codes(column)
         cells[f"v{k}"] = _fixed_values(column, field)
@@ -195,10 +195,10 @@ def _variable_column(
         if nulls:
             validity = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
             stop = np.where(missing, start, stop)
-    offsets = np.zeros(len(start) + 1, np.int64)
+    offsets: Any = np.zeros(len(start) + 1, np.int64)
     np.cumsum(stop - start, out=offsets[1:])
-    data = raw[_ranges(len(raw), start, stop)]
-    buffers = [validity, pa.py_buffer(memoryview(offsets)), pa.py_buffer(memoryview(data))]
+    data: Any = raw[_ranges(len(raw), start, stop)]
+    buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(data)]
     values: pa.Array[Any] = pa.Array.from_buffers(pa.large_binary(), len(start), buffers, nulls)
     return Column(field.name, field.type, as_text(values) if field.type == "string" else values, codes)
 
@@ -226,7 +226,7 @@ def as_text(values: pa.Array[Any]) -> pa.Array[Any]:
 def _encode_variable(columns: Sequence[Column], fields: Sequence[Field]) -> bytes:
     texts = {
         k: _bytes_of(column.values)
-        for k, (column, field) in enumerate(zip(columns, fields))
+        for k, (column, field) in enumerate(zip(columns, fields, strict=True))
         if _is_variable(field)
     }
     rows = len(columns[0])
@@ -237,7 +237,7 @@ def _encode_variable(columns: Sequence[Column], fields: Sequence[Field]) -> byte
     row_ends = np.cumsum(sizes)
     out = np.zeros(int(row_ends[-1]) if rows else 0, np.uint8)
     position: Offsets = row_ends - sizes
-    for k, (column, field) in enumerate(zip(columns, fields)):
+    for k, (column, field) in enumerate(zip(columns, fields, strict=True)):
         if field.nullable:
             _everywhere(out, _CODE)[position] = _codes(column)
             position = position + 1

@@ -122,13 +122,13 @@ class Schema:
             and len(self.dimensions) == len(other.dimensions)
             and all(
                 mine.type == theirs.type and mine.nullable <= theirs.nullable
-                for mine, theirs in zip(self.attributes, other.attributes)
+                for mine, theirs in zip(self.attributes, other.attributes, strict=True)
             )
             and all(
                 mine.low == theirs.low
                 and (MAX_COORDINATE if mine.high is None else mine.high)
                 <= (MAX_COORDINATE if theirs.high is None else theirs.high)
-                for mine, theirs in zip(self.dimensions, other.dimensions)
+                for mine, theirs in zip(self.dimensions, other.dimensions, strict=True)
             )
         )
 
@@ -353,12 +353,9 @@ def _head(text: str) -> tuple[bool, str]:
 
 def _tokens(text: str, start: int) -> Iterator[_Token]:
     end = len(text.rstrip())
-    while start < end:
-        match = _TOKEN.match(text, start, end)
-        assert match is not None and match.lastgroup is not None  # `mark` takes any character
-        kind = match.lastgroup
+    for match in _TOKEN.finditer(text, start, end):
+        kind = match.lastgroup or "mark"
         yield _Token(kind, match[kind], match.start(kind), match.end())
-        start = match.end()
     yield _Token("end", "", end, end)
 
 
