@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from scidb_magic.afl.literals import Name
-from scidb_magic.errors import QueryError, SettingError, UploadError
+from scidb_magic.errors import QueryError, UploadError
 from scidb_magic.session.connection import Connection, Result
 from scidb_magic.session.exchange import Attachment
 from scidb_magic.session.settings import Settings, resolve
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from scidb_magic.bridge.db import ManagedDB
     from scidb_magic.wire.columns import Column
 
-FORMS = ("dataframe", "arrow", "numpy", "xarray")
-"""What a result can be brought as."""
+log = logging.getLogger("scidb_magic")
 
 UPLOAD_MODES = ("create", "replace")
 
@@ -64,7 +63,7 @@ class ManagedSession:
         self,
         settings: Settings,
         sources: dict[str, str] | None = None,
-        notify: Callable[[str], None] = logging.getLogger("scidb_magic").warning,
+        notify: Callable[[str], None] = log.warning,
     ) -> None:
         self.settings = settings
         self.sources = sources or {}
@@ -128,7 +127,9 @@ class ManagedSession:
             SciDB refused the statement, or it failed.
         ResultTooLarge, ResultLost, QueryOutcomeUnknown, SlotsExhausted, ShimUnreachable
         """
-        _check_form(as_)
+        from scidb_magic.frames.forms import check_form
+
+        check_form(as_)
         result = self.connection.fetch(afl, retry=retry, namespace=namespace, attachments=attachments)
         return _present(result, _columns(result), as_, missing)
 
@@ -147,14 +148,16 @@ class ManagedSession:
         The server is not made to write out a huge result where it has ``limit`` and the result is
         emptyable. Raises as `fetch`.
         """
-        _check_form(as_)
+        from scidb_magic.frames.forms import check_form, row_major
+
+        check_form(as_)
         result = self.connection.fetch(
             afl, retry=retry, namespace=namespace, attachments=attachments, rows=rows
         )
         columns = _columns(result)
         count = len(columns[0]) if columns else 0
-        order = len(columns) - len(result.schema.attributes)
-        shown = _row_major(columns, order, rows)
+        dimensions = len(columns) - len(result.schema.attributes)
+        shown = row_major(columns, dimensions, rows)
         return Preview(_present(result, shown, as_, None), result.complete and count <= rows)
 
     def execute(
@@ -197,9 +200,7 @@ class ManagedSession:
             upload.load_statement(encoded, token), Attachment(token, upload.payload_bytes(encoded))
         )
 
-    def upload(
-        self, data: Any, name: str, *, dims: Iterable[str] | None = None, mode: str = "create"
-    ) -> str:
+    def upload(self, data: Any, name: str, *, dims: Iterable[str] | None = None, mode: str = "create") -> str:
         """Store data as an array.
 
         Parameters
@@ -210,7 +211,7 @@ class ManagedSession:
         name : str
             Name of the array.
         dims : iterable of str, optional
-            For a frame the columns, of integers, that become dimensions; for an n-d array the names of its axes.
+            For a frame the columns, of integers, that become dimensions; for an n-d array its axes' names.
         mode : str
             ``"create"``: the array must not be there yet; ``"replace"``: it takes the place of one that is.
 
@@ -289,46 +290,24 @@ def _token() -> str:
     return f"scidb_magic-upload-{secrets.token_hex(8)}"
 
 
-def _check_form(as_: str) -> None:
-    if as_ not in FORMS:
-        raise SettingError(f"A result comes as one of {', '.join(FORMS)}, not {as_!r}.")
-
-
 def _columns(result: Result) -> list[Column]:
     from scidb_magic.wire import binary
 
     return binary.decode(result.body, result.columns, partial=not result.complete)
 
 
-def _row_major(columns: list[Column], dimensions: int, rows: int) -> list[Column]:
-    import numpy as np
-
-    from scidb_magic.wire.columns import take
-
-    if not dimensions:
-        return [take(column, slice(0, rows)) for column in columns]
-    order = np.lexsort([column.values for column in columns[:dimensions]][::-1])[:rows]
-    return [take(column, order) for column in columns]
-
-
 def _present(result: Result, columns: list[Column], as_: str, missing: Missing | None) -> Any:
-    from scidb_magic.frames import download
+    from scidb_magic.frames.forms import FORMS
 
-    if as_ == "arrow":
-        return download.to_arrow(columns, missing=missing)
-    if as_ == "numpy":
-        return download.to_numpy(columns)
-    if as_ == "xarray":
-        from scidb_magic.frames import grid
-
-        return grid.to_xarray(columns, result.schema)
-    frame = download.to_dataframe(columns, missing=missing)
-    frame.attrs["scidb_query"] = result.statement
-    frame.attrs["scidb_schema"] = str(result.schema)
-    frame.attrs["scidb_query_id"] = result.query_id
-    return frame
+    data = FORMS[as_](columns, result.schema, missing)
+    if as_ == "dataframe":
+        data.attrs["scidb_query"] = result.statement
+        data.attrs["scidb_schema"] = str(result.schema)
+        data.attrs["scidb_query_id"] = result.query_id
+    return data
 
 
+_VERIFY: dict[bool | str | None, str] = {True: "yes", False: "no"}
 _lock = threading.Lock()
 _shared: ManagedSession | None = None
 
@@ -375,7 +354,7 @@ def connect(
         "password": password,
         "http_user": http_auth[0] if http_auth else None,
         "http_password": http_auth[1] if http_auth else None,
-        "verify": {True: "yes", False: "no"}.get(verify, verify) if verify is not None else None,
+        "verify": _VERIFY.get(verify, verify),
         "admin": admin or None,
         "namespace": namespace,
         **settings,

@@ -1,51 +1,38 @@
 """One slot of shim for this process: taken at the first query, renewed when it was lost, given back.
 
-A statement goes `Connection._run` -> `_attempts` -> `Exchange`; after a fault `recovery.decide` says what
-may be done. Who holds what:
-
-* `_turn` is held by the thread whose statement runs; a second thread waits for it.
-* `_sid` is set and cleared without a lock, so that the end of the process, which may interrupt
-  anything, can always give the slot back. A statement whose `_sid` was taken away is not sent again.
+A statement goes `_run` -> `_attempts` -> `Exchange`; after a fault `recovery.decide` says what may be done.
+The thread whose statement runs holds `_turn`; a second thread waits for it. A statement whose session
+was taken away meanwhile (released, closing) is not sent again.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import random
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from scidb_magic.afl import script
 from scidb_magic.errors import (
-    OutOfResources,
     QueryError,
     QueryOutcomeUnknown,
     ResultLost,
     ScidbMagicError,
-    SessionClosed,
     ShimError,
-    ShimUnreachable,
-    SlotsExhausted,
 )
 from scidb_magic.session import lifecycle
-from scidb_magic.session.endpoint import Endpoint
 from scidb_magic.session.exchange import Attachment, Exchange, Query
 from scidb_magic.session.interrupt import interruptible
-from scidb_magic.session.recovery import Action, Fate, Phase, decide
+from scidb_magic.session.keeper import SlotKeeper
+from scidb_magic.session.recovery import Action, Fate, decide
 from scidb_magic.session.settings import Settings
 from scidb_magic.session.status import SessionStatus, Slot
 from scidb_magic.session.wrap import Wrapped, limited, show, wrap
 from scidb_magic.wire.binary import format_string
 from scidb_magic.wire.schema import Attribute, Schema
-
-if TYPE_CHECKING:
-    from scidb_magic.shim.client import ShimClient
 
 T = TypeVar("T")
 log = logging.getLogger("scidb_magic")
@@ -97,19 +84,12 @@ class Connection:
     def __init__(self, settings: Settings, notify: Callable[[str], None] = log.warning) -> None:
         self.settings = settings
         self.notify = notify
-        self._endpoint = Endpoint(settings, self._tell)
+        self._keeper = SlotKeeper(settings, self._tell)
         self._pid = os.getpid()
-        self._sid: str | None = None
         self._turn = threading.Lock()
         self._running = False
-        self._stop_waiting = threading.Event()
-        self._closing = False
-        self._version: str | None = None
         self._has_limit = True
-        self._retiring: threading.Thread | None = None
-        self._state = "unconnected"
-        self._since = datetime.now(timezone.utc)
-        self._queries = self._replays = self._bytes = self._abandoned = 0
+        self._queries = self._replays = self._bytes = 0
 
     # Statements
 
@@ -197,7 +177,7 @@ class Connection:
 
     def cancel(self) -> bool:
         """Cancel the running query on the server; False if none runs. Waits for nothing."""
-        client, sid = self._endpoint.known_client(), self._sid
+        client, sid = self._keeper.endpoint.known_client(), self._keeper.sid
         if client is None or sid is None or not self._running:
             return False
         try:
@@ -210,70 +190,46 @@ class Connection:
 
     def release(self) -> None:
         """Give the slot back; a running query is cancelled first. The next query takes a new one."""
-        if self._give_back():
-            self._set_state("released")
+        self._keeper.give_back(running=self._running)
 
     def reconnect(self) -> None:
         """Give the slot back and take a new one."""
         self.release()
         with self._turn:
-            self._acquire()
+            lifecycle.register(self)
+            self._keeper.acquire()
 
     def close(self) -> None:
         """Give everything back for good: at the end of the process, or when the settings change."""
-        self._closing = True
-        self._stop_waiting.set()
-        if self._pid != os.getpid():
-            return
-        if self._give_back():
-            self._set_state("released")
-        self._endpoint.close()
+        self._keeper.close(running=self._running)
         lifecycle.unregister(self)
 
     def forget(self) -> None:
         """In a forked child: slot, lock and embedded server are the parent's."""
         self._pid = os.getpid()
-        self._sid = None
         self._turn = threading.Lock()
         self._running = False
-        self._endpoint.forget()
-        self._set_state("unconnected")
+        self._keeper.forget()
 
     def status(self) -> SessionStatus:
         """State and counters now; asks nobody and waits for nothing."""
+        keeper = self._keeper
         return SessionStatus(
-            self._state,
-            self._endpoint.url,
-            self._version,
+            keeper.state,
+            keeper.endpoint.url,
+            keeper.version,
             self.settings.user,
             self.settings.namespace,
-            self._since,
+            keeper.since,
             self._queries,
             self._replays,
             self._bytes,
-            self._abandoned,
+            keeper.abandoned,
         )
 
     def slots(self) -> list[Slot]:
-        """All slots as the server lists them, or only ours where it does not (shim without DEBUG)."""
-        from scidb_magic.shim import slots
-
-        client = self._endpoint.known_client()
-        if client is None and not self._endpoint.embedded:
-            client = self._endpoint.client()
-        mine = self._sid[:6] if self._sid else None
-        listing = client.debug() if client is not None else None
-        if listing is None:
-            return [Slot(None, mine, "mine", pid=os.getpid())] if mine else []
-        found = []
-        for line in slots.parse(listing):
-            if line.free:
-                found.append(Slot(line.number, None, "free"))
-            elif line.sid_prefix == mine:
-                found.append(Slot(line.number, mine, "mine", pid=os.getpid()))
-            else:
-                found.append(Slot(line.number, line.sid_prefix, "other"))
-        return found
+        """All slots as the server lists them, or only ours where it does not."""
+        return self._keeper.slots()
 
     # Inside
 
@@ -309,130 +265,52 @@ class Connection:
         if os.getpid() != self._pid:
             self.forget()
         with self._turn:
-            self._stop_waiting.clear()
+            lifecycle.register(self)
             self._running = True
             try:
                 return interruptible(
                     lambda: self._attempts(work, attachments, retry or self.settings.retry, statement),
                     self._interrupt,
-                    self._abandon,
+                    self._keeper.retire,
                 )
             finally:
                 self._running = False
-                if self._state == "running":
-                    self._set_state("idle")
+                if self._keeper.state == "running":
+                    self._keeper.set_state("idle")
 
     def _attempts(
         self, work: Callable[[Exchange], T], attachments: Sequence[Attachment], retry: str, statement: str
     ) -> T:
+        self._queries += 1
         replayed = False
         while True:
-            client, sid = self._acquire()
-            self._set_state("running")
+            client, sid = self._keeper.acquire()
+            self._keeper.set_state("running")
             exchange = Exchange(client, sid, attachments)
             try:
-                result = work(exchange)
+                return work(exchange)
             except ScidbMagicError as error:
                 action = self._after_fault(exchange, error, retry)
                 if action is not Action.REPLAY or replayed:
                     raise _final(action, error, statement) from error
-                replayed = True
-                self._replays += 1
-                self._set_state("reconnecting")
-                self._tell("The server had dropped the session: a new one was taken and the statement sent again.")
-            else:
-                return result
             finally:
-                self._queries += 1
                 self._bytes += exchange.bytes
+            replayed = True
+            self._replays += 1
+            self._keeper.set_state("reconnecting")
+            self._tell("The server had dropped the session: took a new one and sent the statement again.")
 
     def _after_fault(self, exchange: Exchange, error: ScidbMagicError, retry: str) -> Action:
-        if self._sid != exchange.sid or self._closing:
+        if self._keeper.sid != exchange.sid or self._keeper.closing:
             return Action.FAIL
         decision = decide(exchange.phase, error)
         if decision.fate is not Fate.KEEP:
-            self._sid = None
-            self._abandoned += decision.fate is Fate.ABANDON
-            self._set_state("unreachable" if isinstance(error, ShimUnreachable) else "released")
+            self._keeper.drop(decision.fate, error)
         return decision.action(exchange.changes, retry)
 
-    def _acquire(self) -> tuple[ShimClient, str]:
-        if self._closing:
-            raise SessionClosed("The session is closing with its process and takes no new query.")
-        if self._retiring is not None:
-            self._retiring.join(self.settings.slot_wait)
-            self._retiring = None
-        try:
-            client = self._endpoint.client()
-            if self._sid is None:
-                lifecycle.register(self)
-                if self._version is None:
-                    self._version = client.version()
-                sid = self._new_session(client)
-                if self._closing:
-                    client.release_session(sid, timeout=self.settings.release_timeout)
-                    raise SessionClosed("The session is closing with its process and takes no new query.")
-                self._sid = sid
-                self._set_state("idle")
-        except ShimUnreachable:
-            self._set_state("unreachable")
-            raise
-        return client, self._sid
-
-    def _new_session(self, client: ShimClient) -> str:
-        settings = self.settings
-        user, password = (None, None) if self._endpoint.embedded else (settings.user, settings.password)
-        started = time.monotonic()
-        delay = 0.5
-        told = False
-        while True:
-            try:
-                return client.new_session(user=user, password=password, admin=settings.admin)
-            except OutOfResources as error:
-                action = decide(Phase.NEW_SESSION, error).read
-                waited = time.monotonic() - started
-                if action is not Action.WAIT or waited + delay > settings.slot_wait:
-                    raise SlotsExhausted(
-                        f"The server has no free slot ({_occupancy(client)}); waited {waited:.0f} s. Close notebooks"
-                        " that are done, release their sessions with %scidb release, or raise slot_wait."
-                    ) from None
-                if not told:
-                    told = True
-                    self._tell(
-                        f"The server has no free slot ({_occupancy(client)}): waiting up to {settings.slot_wait:.0f} s."
-                        " %scidb release in another notebook frees one; interrupt to stop waiting."
-                    )
-            if self._stop_waiting.wait(delay):
-                raise SessionClosed("Stopped waiting for a free slot.")
-            delay = min(delay * 1.5, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, no secret
-
     def _interrupt(self) -> None:
-        self._stop_waiting.set()
+        self._keeper.stop_waiting()
         self.cancel()
-
-    def _abandon(self) -> None:
-        """Leave a query to itself: its slot is cancelled and released in the background."""
-        client, sid = self._endpoint.known_client(), self._sid
-        self._sid = None
-        if client is None or sid is None:
-            return
-        self._set_state("released")
-        self._retiring = threading.Thread(
-            target=_end_session, args=(client, sid, True, None), name="scidb_magic release", daemon=True
-        )
-        self._retiring.start()
-
-    def _give_back(self) -> bool:
-        client, sid = self._endpoint.known_client(), self._sid
-        self._sid = None
-        if client is None or sid is None or self._pid != os.getpid():
-            return False
-        _end_session(client, sid, self._running, self.settings.release_timeout)
-        return True
-
-    def _set_state(self, state: str) -> None:
-        if state != self._state:
-            self._state, self._since = state, datetime.now(timezone.utc)
 
     def _tell(self, notice: str) -> None:
         self.notify(notice)
@@ -453,30 +331,10 @@ def one_statement(afl: str) -> script.Statement:
     statements = script.split(afl)
     if len(statements) != 1:
         found = "none" if not statements else str(len(statements))
-        raise ScidbMagicError(f"One AFL statement is expected here, found {found}; a %%scidb cell takes several.")
+        raise ScidbMagicError(
+            f"One AFL statement is expected here, found {found}; a %%scidb cell takes several."
+        )
     return statements[0]
-
-
-def _end_session(client: ShimClient, sid: str, running: bool, timeout: float | None) -> None:
-    # Shim answers a release only after the query's end, so a running query is cancelled first.
-    for end in (client.cancel, client.release_session) if running else (client.release_session,):
-        try:
-            end(sid, timeout=timeout)
-        except ScidbMagicError as error:
-            log.debug("%s at the end of a session: %s", type(error).__name__, error)
-
-
-def _occupancy(client: ShimClient) -> str:
-    from scidb_magic.shim import slots
-
-    try:
-        listing = client.debug()
-    except ScidbMagicError:
-        listing = None
-    if listing is None:
-        return "it does not list its slots"
-    taken = [line for line in slots.parse(listing) if not line.free]
-    return f"all {len(taken)} are taken"
 
 
 def _final(action: Action, error: ScidbMagicError, statement: str) -> ScidbMagicError:
@@ -485,10 +343,12 @@ def _final(action: Action, error: ScidbMagicError, statement: str) -> ScidbMagic
     shown = first if len(first) <= 60 else first[:57] + "…"
     if action is Action.UNKNOWN:
         return QueryOutcomeUnknown(
-            f"The connection broke while '{shown}' ran: it may or may not have been done. Look at the array (%scidb"
-            " show NAME, versions(NAME)) before you run it again.",
+            f"The connection broke while '{shown}' ran: it may or may not have been done. Look at the array"
+            " (%scidb show NAME, versions(NAME)) before you run it again.",
             statement=statement,
         )
     if action is Action.LOST:
-        return ResultLost(f"'{shown}' ran, but its result was lost and running it twice may change something.")
+        return ResultLost(
+            f"'{shown}' ran, but its result was lost, and running it twice may change something."
+        )
     return error

@@ -106,8 +106,8 @@ class Exchange:
         size = self.size()
         if size > limit:
             raise ResultTooLarge(
-                f"The result has {size:,} bytes and max_result_bytes is {limit:,}: select less, or raise the limit"
-                " with %config SciDBMagics.max_result_bytes or connect(max_result_bytes=…).",
+                f"The result has {size:,} bytes and max_result_bytes is {limit:,}: select less, or raise the"
+                " limit with %config SciDBMagics.max_result_bytes or connect(max_result_bytes=…).",
                 size=size,
                 limit=limit,
             )
@@ -167,4 +167,3 @@ def _without_files(text: str, names: dict[str, str]) -> str:
     for name in names.values():
         text = text.replace(name, "uploaded data")
     return text
-

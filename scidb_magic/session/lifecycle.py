@@ -16,7 +16,6 @@ import atexit
 import os
 import signal
 import threading
-from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
@@ -111,5 +110,3 @@ def _on_sigterm(number: int, frame: FrameType | None) -> None:
         # IPython swallows a SystemExit from a handler, so the signal itself has to end the process.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
-
-

@@ -14,10 +14,9 @@ from __future__ import annotations
 import configparser
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,17 +95,12 @@ class Settings:
     max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.")
 
 
-_TYPES = re.compile(r"^(str|bool|int|float)( \| None)?$")
-
-
 def _table() -> dict[str, Setting]:
     rows = {}
     for row in fields(Settings):
-        match = _TYPES.match(str(row.type))
-        assert match is not None and row.default is not MISSING
         rows[row.name] = Setting(
             row.name,
-            match[1],
+            str(row.type).partition(" | ")[0],
             row.default,
             row.metadata["help"],
             row.metadata["environment"] or PREFIX + row.name.upper(),
@@ -119,9 +113,12 @@ def _table() -> dict[str, Setting]:
 SETTINGS: dict[str, Setting] = _table()
 
 
+_TRUTH = {"1": True, "yes": True, "true": True, "on": True}
+_TRUTH |= {"0": False, "no": False, "false": False, "off": False}
+
+
 def _to_bool(text: str) -> bool:
-    words = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
-    return words[text.strip().lower()]
+    return _TRUTH[text.strip().lower()]
 
 
 _PARSE: dict[str, Callable[[str], Any]] = {"str": str, "bool": _to_bool, "int": int, "float": float}
@@ -144,7 +141,9 @@ def check(name: str, value: Any) -> Any:
     try:
         if isinstance(value, str) and setting.type != "str":
             value = _PARSE[setting.type](value)
-        if not isinstance(value, _ACCEPT[setting.type]) or (setting.type != "bool" and isinstance(value, bool)):
+        if isinstance(value, bool) != (setting.type == "bool") or not isinstance(
+            value, _ACCEPT[setting.type]
+        ):
             raise ValueError
     except (ValueError, KeyError):
         shown = "" if setting.secret else f", not {value!r}"
@@ -170,11 +169,13 @@ def check_url(url: str) -> None:
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise SettingError(
-            "A URL with a user or password is not taken: give the user by name and the password at the prompt,"
-            " in iquery's auth file, or from keyring."
+            "A URL with a user or password is not taken: give the user by name, and the password at the"
+            " prompt, in iquery's auth file, or from keyring."
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingError("A URL of shim begins with http:// or https:// and names a host, or it is 'embedded:'.")
+        raise SettingError(
+            "A URL of shim begins with http:// or https:// and names a host, or it is 'embedded:'."
+        )
 
 
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:

@@ -61,7 +61,9 @@ def wrap(statement: str, schema: Schema) -> Wrapped:
         replace(a, name=name, default=None, compression=None)
         for a, name in zip(schema.attributes, names)  # noqa: B905 - names goes on with the dimensions
     )
-    renamed = tuple(replace(d, name=name) for d, name in zip(dimensions, names[len(attributes) :], strict=True))
+    renamed = tuple(
+        replace(d, name=name) for d, name in zip(dimensions, names[len(attributes) :], strict=True)
+    )
     before, after = "", ""
     if [a.name for a in schema.attributes] + [d.name for d in dimensions] != names:
         before, after = "cast(", f", {Schema(attributes, renamed)})"
@@ -86,5 +88,3 @@ def limited(wrapped: Wrapped, rows: int) -> Wrapped:
 def show(statement: str) -> str:
     """The query that answers the schema of `statement`, without running it."""
     return f"show({literals.quote(statement)}, 'afl')"
-
-
