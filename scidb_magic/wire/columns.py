@@ -82,6 +82,15 @@ class Column:
         """True where there is no value, shape (n,); None where not nullable."""
         return None if self.codes is None else self.codes != PRESENT
 
+    def take(self, index: slice | NDArray[Any]) -> Column:
+        """The cells at a slice, or at positions (integers, shape (m,))."""
+        values: Any = self.values
+        if self.type in VARIABLE_TYPES and not isinstance(index, slice):
+            values = values.take(index)
+        else:
+            values = values[index]
+        return replace(self, values=values, codes=None if self.codes is None else self.codes[index])
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -94,15 +103,3 @@ def dtype_of(type_: str) -> np.dtype[Any]:
     if ":" not in described:
         return np.dtype(described)
     return np.dtype([(name, kind) for name, kind in (part.split(":") for part in described.split(","))])
-
-
-def take(column: Column, index: slice | NDArray[Any]) -> Column:
-    """The cells of a column at a slice, or at positions (integers, shape (m,))."""
-    import pyarrow as pa
-
-    values: Any = column.values
-    if isinstance(values, pa.Array) and not isinstance(index, slice):
-        values = values.take(pa.array(index))
-    else:
-        values = values[index]
-    return replace(column, values=values, codes=None if column.codes is None else column.codes[index])

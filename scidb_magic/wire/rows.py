@@ -225,7 +225,7 @@ def as_text(values: pa.Array[Any]) -> pa.Array[Any]:
 
 def _encode_variable(columns: Sequence[Column], fields: Sequence[Field]) -> bytes:
     texts = {
-        k: _bytes_of(column.values)
+        k: bytes_of(column.values)
         for k, (column, field) in enumerate(zip(columns, fields, strict=True))
         if _is_variable(field)
     }
@@ -268,7 +268,7 @@ def _codes(column: Column) -> NDArray[np.int8]:
 
 def _fixed_values(column: Column, field: Field) -> NDArray[Any]:
     if field.size is not None:
-        lengths, data = _bytes_of(column.values)
+        lengths, data = bytes_of(column.values)
         if (lengths > field.size).any():
             row = int((lengths > field.size).argmax())
             raise WireError(f"Column {column.name!r}, row {row}: {lengths[row]} bytes in {field.size}.")
@@ -283,7 +283,7 @@ def _fixed_values(column: Column, field: Field) -> NDArray[Any]:
     return values  # type: ignore[no-any-return]
 
 
-def _bytes_of(values: Any) -> tuple[Offsets, Bytes]:
+def bytes_of(values: Any) -> tuple[Offsets, Bytes]:
     """Length of each value in bytes, shape (n,), and all bytes one after the other; missing is empty."""
     if pa.types.is_string(values.type):
         values = values.cast(pa.large_string())

@@ -11,7 +11,7 @@ A dimension that a join made of two prints both names, ``x, y=1:10:0:2``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import TypeVar
@@ -138,31 +138,22 @@ class Schema:
         return f"{'' if self.emptyable else 'not empty '}{self.name}<{attributes}>{shape}"
 
 
-def distinct_names(
-    attributes: Iterable[str], dimensions: Iterable[str] = ()
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give every attribute and dimension a name of its own.
+def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names in order, each given only once.
 
-    Attributes are named first and the first bearer keeps a name; each later one gets ``_1``,
-    ``_2``, … , whatever is not a name yet. This is how SciDB-Py names the columns of a result.
-
-    Returns
-    -------
-    tuple of (names of the attributes, names of the dimensions)
+    The first bearer keeps a name; a later one gets ``_1``, ``_2``, … , the first that is nobody's.
+    SciDB-Py names the columns of a result so, attributes before dimensions: ``i:bool`` over a
+    dimension ``i`` makes the dimension ``i_1``.
     """
-    attributes, dimensions = tuple(attributes), tuple(dimensions)
-    reserved = {*attributes, *dimensions}
     used: set[str] = set()
 
     def named(name: str) -> str:
         if name in used:
-            name = next(
-                free for k in count(1) if (free := f"{name}_{k}") not in reserved and free not in used
-            )
+            name = next(free for k in count(1) if (free := f"{name}_{k}") not in {*names, *used})
         used.add(name)
         return name
 
-    return tuple(map(named, attributes)), tuple(map(named, dimensions))
+    return tuple(map(named, names))
 
 
 def _star(value: int | None) -> str:

@@ -1,0 +1,195 @@
+"""Arrow <-> columns: single arrays, and the stream that ``save=arrow`` gives.
+
+==================  ==================================================================
+SciDB type          Arrow type made here
+==================  ==================================================================
+bool                ``bool``
+char                ``large_string`` of one letter; ``large_binary`` of one byte where
+                    some byte is not ASCII
+int8 … double       the same
+datetime            ``timestamp[s]``
+datetimetz          ``struct<time: timestamp[s], offset: duration[s]>``, local time and
+                    its offset; UTC is ``time - offset``
+string              ``large_string``; ``large_binary`` where some value is not UTF-8
+binary              ``large_binary``
+==================  ==================================================================
+
+A stream of SciDB's aio_save holds the attributes, then (``atts_only=0``) the dimensions; every
+field may be null, missing reasons are not in it, char and string are ``string``, and datetimetz
+cannot be in it (recorded: SCIDB_LE_ILLEGAL_OPERATION).
+
+NumPy and pyarrow are imported when a function is first called, not with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from scidb_magic.errors import WireError
+from scidb_magic.wire.columns import PRESENT, VARIABLE_TYPES, Column, dtype_of
+from scidb_magic.wire.schema import Attribute, Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+def decode(stream: bytes | memoryview, schema: Schema) -> list[Column]:
+    """Decode an Arrow stream of a result.
+
+    Parameters
+    ----------
+    stream : bytes-like
+    schema : Schema
+        Of the query; its names need not be unique.
+
+    Returns
+    -------
+    list of Column
+        Dimensions, where the stream has them, then attributes. A missing value has reason 0.
+
+    Raises
+    ------
+    WireError
+        Where the stream is broken or is not one of this schema.
+    """
+    import pyarrow as pa
+
+    try:
+        table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
+    except pa.ArrowInvalid as error:
+        raise WireError(f"The result is not a whole Arrow stream: {error}.") from error
+    dimensions = [Attribute(d.name, "int64", nullable=False) for d in schema.dimensions]
+    expected = [*schema.attributes, *dimensions]
+    if table.num_columns == len(schema.attributes):
+        expected = expected[: table.num_columns]
+    if table.num_columns != len(expected):
+        raise WireError(
+            f"The Arrow stream has {table.num_columns} columns, its schema {len(schema.attributes)}"
+            f" attributes and {len(dimensions)} dimensions."
+        )
+    columns = [
+        from_array(_one_chunk(chunks), attribute)
+        for chunks, attribute in zip(table.columns, expected, strict=True)
+    ]
+    attributes = len(schema.attributes)
+    return columns[attributes:] + columns[:attributes]
+
+
+def encode(columns: Sequence[Column]) -> bytes:
+    """Columns as an Arrow stream like aio_save's, in the order given.
+
+    Raises
+    ------
+    WireError
+        For datetimetz, which SciDB does not save as Arrow either, and for char that is not ASCII.
+    """
+    import pyarrow as pa
+
+    arrays = []
+    for column in columns:
+        if column.type == "datetimetz":
+            raise WireError(f"Column {column.name!r}: datetimetz cannot be saved as Arrow.")
+        array = to_array(column)
+        if column.type in ("char", "string") and pa.types.is_large_string(array.type):
+            array = array.cast(pa.string())
+        arrays.append(array)
+    batch: Any = pa.record_batch(arrays, names=[column.name for column in columns])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def to_array(column: Column) -> Any:
+    """A column as one ``pyarrow.Array``, typed as in the table above; missing is null."""
+    import numpy as np
+    import pyarrow as pa
+
+    values: Any = column.values
+    if column.type in VARIABLE_TYPES:
+        return values
+    missing = column.missing
+    if column.type == "char":
+        return _letters(values, missing)
+    if column.type == "datetimetz":
+        parts = [
+            pa.array(np.ascontiguousarray(values["time"]).view("M8[s]")),
+            pa.array(np.ascontiguousarray(values["offset"]).view("m8[s]")),
+        ]
+        mask = None if missing is None else pa.array(missing)
+        return pa.StructArray.from_arrays(parts, names=["time", "offset"], mask=mask)
+    return pa.array(values, mask=missing)
+
+
+def from_array(array: pa.Array[Any], attribute: Attribute) -> Column:
+    """One Arrow array as a column of an attribute's type; null becomes reason 0.
+
+    Raises
+    ------
+    WireError
+        Where the type does not fit, or there is a null in an attribute that is not nullable.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if array.null_count and not attribute.nullable:
+        raise WireError(f"Column {attribute.name!r} misses a value and is not nullable.")
+    missing = np.asarray(array.is_null())
+    try:
+        values = _values(array, attribute.type, missing)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise WireError(f"Column {attribute.name!r} is {array.type}, not {attribute.type}.") from error
+    codes = np.where(missing, 0, PRESENT).astype(np.int8) if attribute.nullable else None
+    return Column(attribute.name, attribute.type, values, codes)
+
+
+def _values(array: Any, type_: str, missing: NDArray[np.bool_]) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    from scidb_magic.wire.rows import as_text, bytes_of
+
+    if type_ in VARIABLE_TYPES:
+        if pa.types.is_string(array.type):
+            array = array.cast(pa.large_string())
+        array = array.cast(pa.large_binary())
+        return as_text(array) if type_ == "string" else array
+    if type_ == "char":
+        lengths, data = bytes_of(array)
+        values = np.zeros(len(array), np.uint8)
+        values[lengths > 0] = data[(np.cumsum(lengths) - lengths)[lengths > 0]]
+        return values
+    if type_ == "datetimetz":
+        out = np.zeros(len(array), dtype_of(type_))
+        for name, arrow_type in (("time", pa.timestamp("s")), ("offset", pa.duration("s"))):
+            part = array.field(name).cast(arrow_type).cast(pa.int64())
+            out[name] = np.where(missing, 0, part.fill_null(0).to_numpy(zero_copy_only=False))
+        return out
+    if type_ == "datetime":
+        return array.cast(pa.timestamp("s")).cast(pa.int64()).fill_null(0).to_numpy().view("M8[s]")
+    filled = array.fill_null(False if type_ == "bool" else 0)
+    return filled.to_numpy(zero_copy_only=False).astype(dtype_of(type_), copy=False)
+
+
+def _letters(values: NDArray[np.uint8], missing: NDArray[np.bool_] | None) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    from scidb_magic.wire.rows import as_text
+
+    lengths = np.ones(len(values), np.int64)
+    if missing is not None:
+        values, lengths = values[~missing], lengths - missing
+    offsets: Any = np.concatenate([[0], np.cumsum(lengths)])
+    data: Any = np.ascontiguousarray(values)
+    validity = None if missing is None else pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
+    buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return as_text(pa.Array.from_buffers(pa.large_binary(), len(lengths), buffers))
+
+
+def _one_chunk(chunks: pa.ChunkedArray[Any]) -> Any:
+    combined: Any = chunks.combine_chunks()
+    return combined.chunk(0) if hasattr(combined, "num_chunks") else combined
