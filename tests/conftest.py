@@ -1,0 +1,133 @@
+"""What the tests share: real embedded servers, the recordings, a clean environment."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+READY_SECONDS = 60.0
+CONFORMANCE = Path(__file__).resolve().parents[2] / "shared" / "conformance"
+
+
+@dataclass
+class Embedded:
+    """A running ``python -m scidb_magic.embedded``."""
+
+    url: str
+    process: subprocess.Popen[str]
+    http_auth: tuple[str, str] | None = None
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def stop(self) -> int:
+        """End it as a user would; its exit status."""
+        self.process.terminate()
+        status = self.process.wait(20)
+        if self.process.stdout:
+            self.process.stdout.close()
+        return status
+
+
+EmbeddedFactory = Callable[..., Embedded]
+
+
+def start_embedded(*options: str, http_auth: tuple[str, str] | None = None) -> Embedded:
+    """Start a server with these options on a free port and wait for its ready line."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scidb_magic.embedded", "--port", "0", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], READY_SECONDS)
+    line = process.stdout.readline() if ready else ""
+    if not line.strip():
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        raise RuntimeError(f"the embedded server did not start (options: {options})")
+    return Embedded(line.split()[-1], process, http_auth)
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Embedded]:
+    """One server for all tests that leave no trace in it but arrays under names of their own."""
+    server = start_embedded()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def embedded_factory() -> Iterator[EmbeddedFactory]:
+    """Start servers with options of one's own; all are stopped at the test's end."""
+    servers: list[Embedded] = []
+
+    def factory(*options: str, http_auth: tuple[str, str] | None = None) -> Embedded:
+        if http_auth is not None:
+            options = (*options, "--digest", ":".join(http_auth))
+        servers.append(start_embedded(*options, http_auth=http_auth))
+        return servers[-1]
+
+    yield factory
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    """The folder of the recordings of a real SciDB; in CI its absence is a failure."""
+    folder = Path(os.environ.get("SCIDB_CONFORMANCE") or CONFORMANCE)
+    if (folder / "wire.jsonl").is_file():
+        return folder
+    reason = f"no recordings in {folder}: set SCIDB_CONFORMANCE"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the developer's own settings, passwords or home gets into a test."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("SCIDB_", "XDG_", "JUPYTER_", "IPYTHON")) and name != "SCIDB_CONFORMANCE":
+                patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        # Matplotlib and IPython would otherwise look for their folders in a home that they cannot know.
+        patch.setenv("IPYTHONDIR", str(home / "ipython"))
+        patch.setenv("MPLCONFIGDIR", str(home / "matplotlib"))
+        for proxy in ("http_proxy", "https_proxy", "all_proxy"):
+            patch.delenv(proxy, raising=False)
+            patch.delenv(proxy.upper(), raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., bool]:
+    """``wait_until(condition, seconds=10)``: poll what sends no event, as a foreign process's end."""
+
+    def wait(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    return wait
