@@ -205,7 +205,7 @@ class Connection:
         lifecycle.unregister(self)
 
     def forget(self) -> None:
-        """In a forked child: slot, lock and embedded server are the parent's."""
+        """In a forked child: slot and lock are the parent's."""
         self._pid = os.getpid()
         self._turn = threading.Lock()
         self._running = False

@@ -98,9 +98,8 @@ class Endpoint:
             server.stop()
 
     def forget(self) -> None:
-        """In a forked child: the server is the parent's."""
+        """In a forked child: the embedded server goes on to be used, but it is the parent's to end."""
         self._lock = threading.Lock()
-        self._server = self._client = None
 
     def _embedded_client(self, directory: str) -> ShimClient:
         from scidb_magic.session.local import LocalServer

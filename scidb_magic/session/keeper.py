@@ -131,7 +131,7 @@ class SlotKeeper:
         self.endpoint.close()
 
     def forget(self) -> None:
-        """In a forked child: slot and embedded server are the parent's."""
+        """In a forked child: the slot is the parent's."""
         self._pid = os.getpid()
         self.sid = None
         self._retiring = None
