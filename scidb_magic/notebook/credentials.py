@@ -1,0 +1,56 @@
+"""Where the password of a user that was given by name comes from: auth file, keyring, prompt."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.util
+
+from scidb_magic.errors import MagicUsageError
+from scidb_magic.session.settings import Secret, auth_file, read_auth
+
+
+def password(user: str, url: str | None, *, from_auth_file: bool = True) -> Secret:
+    """The password of `user` on the server `url`.
+
+    Parameters
+    ----------
+    user : str
+    url : str or None
+        Also the name of keyring's service (``keyring set URL USER``); None: the default server.
+    from_auth_file : bool
+        Whether the user is SciDB's, whom iquery's auth file may know.
+
+    Raises
+    ------
+    MagicUsageError
+        It is nowhere, and there is nobody to ask.
+    """
+    if from_auth_file:
+        known = read_auth(auth_file())
+        if known is not None and known[0] == user:
+            return known[1]
+    found = _from_keyring(user, url)
+    return found if found is not None else _ask(f"Password of {user}: ")
+
+
+def _from_keyring(user: str, url: str | None) -> Secret | None:
+    """None where keyring is not installed, has no backend, or does not know the user."""
+    if url is None or importlib.util.find_spec("keyring") is None:
+        return None
+    keyring = importlib.import_module("keyring")
+    try:
+        found = keyring.get_password(url, user)
+    except keyring.errors.KeyringError:
+        return None
+    return None if found is None else Secret(found)
+
+
+def _ask(prompt: str) -> Secret:
+    try:
+        # Looked up at the call: a kernel puts its own prompt in the module's place.
+        return Secret(getpass.getpass(prompt))
+    except (EOFError, RuntimeError):  # a kernel that nobody can type into raises the latter
+        raise MagicUsageError(
+            "There is nobody to type the password here: keep it in iquery's auth file"
+            f" ({auth_file()}) or in keyring."
+        ) from None

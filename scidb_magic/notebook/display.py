@@ -1,0 +1,91 @@
+"""What a cell puts out: results, footers, and one-line notes, as text and as HTML.
+
+Tables are drawn by their own library (pandas' formatter, with the user's pandas options); what this
+module adds stands in a line of its own below, so that it is there whatever draws the table.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import math
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from IPython.display import display
+
+log = logging.getLogger("scidb_magic")
+
+_NOTE = '<div style="opacity: 0.8">{}</div>'
+_PRE = '<pre style="white-space: pre-wrap; margin: 0">{}</pre>'
+
+
+def note(text: str) -> None:
+    """One line for the reader."""
+    bundle(text, _NOTE.format(html.escape(text)))
+
+
+def notice(text: str) -> None:
+    """A notice of the session: shown in the running cell, or logged where there is none.
+
+    Output of another thread would land in whichever cell happens to run.
+    """
+    if threading.current_thread() is threading.main_thread():
+        note(text)
+    else:
+        log.warning("%s", text)
+
+
+def text(lines: str) -> None:
+    """Text of several lines, its spaces kept."""
+    bundle(lines, _PRE.format(html.escape(lines)))
+
+
+def bundle(plain: str, markup: str) -> None:
+    """One output in two forms."""
+    display({"text/plain": plain, "text/html": markup}, raw=True)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A small table of words; None and missing values are shown as nothing."""
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    lines = [
+        "  ".join(f"{word:<{width}}" for word, width in zip(row, widths, strict=True)).rstrip()
+        for row in (heads, *cells)
+    ]
+    top = "".join(_cell("th", head) for head in heads)
+    body = "".join(f"<tr>{''.join(_cell('td', word) for word in row)}</tr>" for row in cells)
+    bundle("\n".join(lines), f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _cell(kind: str, word: str) -> str:
+    return f'<{kind} style="text-align: left">{html.escape(word)}</{kind}>'
+
+
+def result(data: Any, complete: bool = True) -> None:
+    """A result, and a footer where it is not all of it."""
+    display(data)
+    if not complete:
+        footer(data)
+
+
+def footer(data: Any) -> None:
+    """The line that says that a result has more rows than `data`."""
+    note(f"The result has more than these {_rows(data):,} rows; --all or -o NAME brings the whole.")
+
+
+def done(label: str, quiet: bool = False) -> None:
+    """The line for a statement without a result."""
+    if not quiet:
+        note(f"done: {label}")
+
+
+def _rows(data: Any) -> int:
+    """Rows of a DataFrame, an Arrow table, a NumPy array or an xarray Dataset."""
+    number = getattr(data, "num_rows", None)
+    if number is not None:
+        return int(number)
+    sizes = getattr(data, "sizes", None)
+    return math.prod(sizes.values()) if sizes is not None else len(data)

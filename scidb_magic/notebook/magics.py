@@ -1,0 +1,123 @@
+"""``%scidb`` and ``%%scidb``: registered, configured, taken away again.
+
+::
+
+    %load_ext scidb_magic
+    %scidb connect https://cluster:8083 --user anna
+
+    %%scidb -o hot
+    filter(weather, temp_max > {{ limit }})
+
+The line's way: `options` reads it, `subcommands` or `runner` does it, `failure` shortens what goes wrong.
+The session belongs to the process (`scidb_magic.api`); the magics only speak to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
+from traitlets import TraitType
+
+from scidb_magic.errors import MagicUsageError, QueryInterrupted, ScidbMagicError
+from scidb_magic.notebook import failure, kernel, options, runner, shared, subcommands
+from scidb_magic.session.settings import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config.loader import Config
+
+_COMMAND = re.compile(r"([A-Za-z_]\w*)\s*(\(?)")
+_BARE_WORD = re.compile(r"[A-Za-z_]\w*;?$")
+_URL = re.compile(r"(https?://|embedded:)")
+
+
+class SettingTrait(TraitType[Any, Any]):
+    """One setting as a trait: it shows the value in force, and setting it configures the session."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(default_value=setting.default, allow_none=True, help=setting.help, config=True)
+
+    def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ARG002 - traitlets' signature
+        return getattr(shared.session().settings, str(self.name))
+
+    def set(self, obj: Any, value: Any) -> None:  # noqa: ARG002 - traitlets' signature
+        shared.configure(**{str(self.name): value})
+
+
+@magics_class
+class SciDBMagics(Magics):
+    """SciDB's magics; the traits are the settings of the kernel's session."""
+
+    vars().update({name: SettingTrait(setting) for name, setting in SETTINGS.items() if not setting.secret})
+
+    def update_config(self, config: Config) -> None:
+        """Apply just what `config` says: a later ``connect`` is not undone by an earlier ``%config``."""
+        self._load_config(config)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def scidb(self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
+        """Run AFL, or a subcommand."""
+        try:
+            return self._run(line, cell, local_ns or {})
+        except (ScidbMagicError, QueryInterrupted) as error:
+            if not failure.is_short(error):
+                failure.shorten(error)
+            raise
+
+    scidb.__doc__ = subcommands.manual()
+
+    def _run(self, line: str, cell: str | None, local_ns: Mapping[str, Any]) -> Any:
+        chosen, text = options.read_query(line)
+        if chosen.help:
+            return subcommands.run("help", "")
+        options.refuse_secret(text)
+        if _URL.match(text):
+            raise MagicUsageError("A server is chosen with %scidb connect URL.")
+        match = _COMMAND.match(text)
+        command = match[1] if match and not match[2] and match[1] in subcommands.SUBCOMMANDS else None
+        scope = {**self.shell.user_ns, **local_ns}
+        if cell is not None:
+            if command:
+                raise MagicUsageError(f"%%scidb takes AFL; %scidb {command} stands on a line of its own.")
+            return runner.run_cell(f"{text}\n{cell}" if text else cell, chosen, scope, self.shell.user_ns)
+        if not text or command:
+            if chosen != options.Options():
+                raise MagicUsageError(
+                    "These options are for AFL; a subcommand takes its own behind its name."
+                )
+            return subcommands.run(command or "status", text[len(command or "") :])
+        if _BARE_WORD.match(text):
+            raise MagicUsageError(_no_subcommand(text.rstrip(";")))
+        return runner.run_line(text, chosen, scope, self.shell.user_ns)
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics with `shell`; nothing is printed, no slot is taken, and again does no harm."""
+    if SciDBMagics.__name__ not in shell.magics_manager.registry:
+        shell.register_magics(SciDBMagics(shell))
+    kernel.watch(shell)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics, their traits and the kernel's hook away, and give the slot back."""
+    magics = shell.magics_manager.registry.pop(SciDBMagics.__name__, None)
+    if magics is None:
+        return
+    for kind, own in magics.magics.items():
+        for name in own:
+            shell.magics_manager.magics[kind].pop(name, None)
+    shell.configurables.remove(magics)
+    kernel.unwatch(shell)
+    shared.release()
+
+
+def _no_subcommand(word: str) -> str:
+    near = difflib.get_close_matches(word, subcommands.SUBCOMMANDS, 1)
+    meant = f"did you mean %scidb {near[0]}" if near else f"an array is read with %scidb scan({word})"
+    return f"There is no subcommand '{word}'; {meant}; %scidb help lists them."

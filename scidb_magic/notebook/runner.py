@@ -1,0 +1,147 @@
+"""A cell's way down and its results' way up: bind, split, run, show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scidb_magic.afl import script
+from scidb_magic.errors import BindingError, MagicUsageError, QueryInterrupted, ScidbMagicError
+from scidb_magic.notebook import binding, display, failure, shared
+from scidb_magic.notebook.options import Options
+
+if TYPE_CHECKING:
+    from scidb_magic.api import ManagedSession
+    from scidb_magic.session.exchange import Attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement, ready to be sent.
+
+    Attributes
+    ----------
+    bound : Bound
+    label : str
+        How the statement is called in messages: its outer operator.
+    fetched : bool
+        Whether its result is brought.
+    how : dict
+        The arguments that `ManagedSession` takes with every statement.
+    """
+
+    bound: binding.Bound
+    label: str
+    fetched: bool
+    how: dict[str, Any]
+
+
+def run_cell(
+    cell: str, options: Options, scope: Mapping[str, Any], variables: MutableMapping[str, Any]
+) -> None:
+    """Run the statements of a cell one after the other and show each result.
+
+    Parameters
+    ----------
+    cell : str
+    options : Options
+    scope : mapping
+        Where the names of ``{{ }}`` are looked up.
+    variables : mapping
+        Where ``-o`` puts its result.
+    """
+    session = shared.session()
+    steps = _steps(session, cell, options, scope)
+    if options.output and steps and not steps[-1].fetched:
+        raise MagicUsageError(f"-o takes the result of the last statement, and {steps[-1].label} has none.")
+    for number, step in enumerate(steps):
+        with _short_errors(cell, steps, number):
+            if not step.fetched:
+                _execute(session, step, options)
+            elif options.output and step is steps[-1]:
+                variables[options.output] = _fetch(session, step, options)
+            elif options.all:
+                display.result(_fetch(session, step, options))
+            else:
+                limit = options.limit or session.settings.display_limit
+                preview = session.preview(step.bound.text, limit, options.form, **step.how)
+                display.result(preview.data, preview.complete)
+
+
+def run_line(
+    text: str, options: Options, scope: Mapping[str, Any], variables: MutableMapping[str, Any]
+) -> Any:
+    """Run one statement; the answer is its whole result, or None if it has none or goes to ``-o``.
+
+    With ``--limit`` the answer is a part of the result, and a note says so. Parameters as `run_cell`.
+    """
+    session = shared.session()
+    steps = _steps(session, text, options, scope)
+    if len(steps) != 1:
+        raise MagicUsageError("%scidb takes one AFL statement; a %%scidb cell takes several.")
+    step = steps[0]
+    if options.output and not step.fetched:
+        raise MagicUsageError(f"-o takes a result, and {step.label} has none.")
+    with _short_errors(text, steps, 0):
+        if not step.fetched:
+            return _execute(session, step, options)
+        if options.limit:
+            preview = session.preview(step.bound.text, options.limit, options.form, **step.how)
+            if not preview.complete:
+                display.footer(preview.data)
+            return preview.data
+        result = _fetch(session, step, options)
+    if options.output is None:
+        return result
+    variables[options.output] = result
+    return None
+
+
+@contextmanager
+def _short_errors(cell: str, steps: Sequence[Step], number: int) -> Iterator[None]:
+    """An error of statement `number` is shown with its place in the cell, and with what ran before it."""
+    try:
+        yield
+    except (ScidbMagicError, QueryInterrupted) as error:
+        where = failure.place(error, cell, steps[number].bound)
+        before = failure.progress([step.label for step in steps[:number]], len(steps))
+        failure.shorten(error, [*where, *before])
+        raise
+
+
+def _steps(session: ManagedSession, cell: str, options: Options, scope: Mapping[str, Any]) -> list[Step]:
+    sent: dict[str, Attachment] = {}
+
+    def attach(data: Any) -> str:
+        attached = session.attach(data)
+        sent[attached.text] = attached.attachment
+        return attached.text
+
+    try:
+        statements = binding.bind(cell, scope, attach)
+    except BindingError as error:
+        failure.shorten(error, failure.excerpt(cell, error.position, error.length))
+        raise
+    return [_step(bound, sent, options) for bound in statements]
+
+
+def _step(bound: binding.Bound, sent: Mapping[str, Attachment], options: Options) -> Step:
+    bare = script.split(bound.text)[0].bare
+    how = {
+        "retry": options.retry,
+        "namespace": options.namespace,
+        "attachments": [sent[filling.text] for filling in bound.fillings if filling.text in sent],
+    }
+    label = script.outer_operator(bare) or " ".join(bare.split()[:2])
+    return Step(bound, label, script.has_result(bare) and not options.no_fetch, how)
+
+
+def _execute(session: ManagedSession, step: Step, options: Options) -> None:
+    session.execute(step.bound.text, **step.how)
+    display.done(step.label, options.quiet)
+
+
+def _fetch(session: ManagedSession, step: Step, options: Options) -> Any:
+    return session.fetch(step.bound.text, options.form, **step.how)

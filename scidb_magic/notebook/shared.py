@@ -1,0 +1,64 @@
+"""The kernel's session as the magics see it, and its settings.
+
+The session itself is that of `scidb_magic.api`: magics, Python calls and the SciDB-Py object share it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from scidb_magic.errors import SettingError
+from scidb_magic.notebook import display
+
+if TYPE_CHECKING:
+    from scidb_magic.api import ManagedSession
+
+
+def session() -> ManagedSession:
+    """The shared session; its notices appear in the notebook."""
+    from scidb_magic import api
+
+    found = api.current()
+    found.notify = display.notice
+    return found
+
+
+def configure(**changes: Any) -> ManagedSession:
+    """The shared session with some settings changed and all others as they were given.
+
+    Raises
+    ------
+    SettingError
+    """
+    from scidb_magic import api
+
+    before = api.current()
+    given = {
+        name: getattr(before.settings, name)
+        for name, source in before.sources.items()
+        if source == "argument"
+    }
+    return connect(**{**given, **changes})
+
+
+def connect(**given: Any) -> ManagedSession:
+    """The shared session with just these settings given; None counts as not given.
+
+    Raises
+    ------
+    SettingError
+    """
+    from scidb_magic import api
+
+    web = given.pop("http_user", None), given.pop("http_password", None)
+    api.connect(http_auth=(web[0], web[1] or "") if web[0] else None, **given)
+    return session()
+
+
+def release() -> None:
+    """Give the slot back, if the session was ever used."""
+    if "scidb_magic.api" in sys.modules:
+        with contextlib.suppress(SettingError):
+            session().release()

@@ -1,0 +1,218 @@
+"""``%scidb WORD …``: one table of subcommands, each a small function that shows what it has to say."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scidb_magic.afl.literals import quote
+from scidb_magic.afl.operators import OPERATORS
+from scidb_magic.errors import MagicUsageError
+from scidb_magic.notebook import credentials, display, options, shared, status
+from scidb_magic.session.settings import SETTINGS
+
+_ARRAY_NAME = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)?(@\d+)?$")
+_LISTED = ("name", "schema", "temporary", "namespace")
+
+CONNECT: Mapping[str, options.Option] = {
+    "--" + name.replace("_", "-"): options.Option(
+        name, setting.help, "" if setting.type == "bool" else "VALUE"
+    )
+    for name, setting in SETTINGS.items()
+    if name != "url" and not setting.secret
+}
+"""Options of ``connect``: every setting but the URL, which stands alone, and the secrets, which it asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """One row of the table.
+
+    Attributes
+    ----------
+    run : callable
+        Takes the words of the line, and its options by name.
+    words : int
+        How many words it takes at most; -1: the rest of the line is one word.
+    """
+
+    run: Callable[..., None]
+    help: str
+    usage: str = ""
+    words: int = 0
+    options: Mapping[str, options.Option] = field(default_factory=dict)
+
+
+def run(name: str, text: str) -> None:
+    """Run subcommand `name` with the rest of its line.
+
+    Raises
+    ------
+    MagicUsageError
+    """
+    command = SUBCOMMANDS[name]
+    if command.words < 0:
+        found: dict[str, Any] = {}
+        words = [text.strip()] if text.strip() else []
+    else:
+        found, words = options.take_words(text, command.options)
+        if len(words) > command.words:
+            raise MagicUsageError(f"Too many words; it is: {_head(name)}.")
+    command.run(*words, **found)
+
+
+def manual() -> str:
+    """The manual of ``%scidb`` and ``%%scidb``."""
+    heads = {name: _head(name) for name in SUBCOMMANDS}
+    width = max(map(len, heads.values()))
+    lines = "\n".join(f"  {heads[name]:<{width}}  {command.help}" for name, command in SUBCOMMANDS.items())
+    return _MANUAL.format(options=options.describe(options.QUERY), subcommands=lines)
+
+
+def _head(name: str) -> str:
+    return f"%scidb {name} {SUBCOMMANDS[name].usage}".rstrip()
+
+
+def _status() -> None:
+    status.show(shared.session().status())
+
+
+def _connect(url: str | None = None, **given: Any) -> None:
+    for user, secret in (("user", "password"), ("http_user", "http_password")):
+        if given.get(user):
+            given[secret] = credentials.password(given[user], url, from_auth_file=user == "user")
+    session = shared.connect(url=url, **given)
+    where = session.status().url or "the server that is found here"
+    display.note(f"The session is with {where}; it takes a slot at its first query.")
+
+
+def _slots() -> None:
+    slots = shared.session().slots()
+    taken = [slot for slot in slots if slot.owner != "free"]
+    if taken:
+        display.table(
+            ("slot", "session", "owner", "notebook", "pid"),
+            [(slot.number, slot.sid, slot.owner, slot.notebook, slot.pid) for slot in taken],
+        )
+    if any(slot.number is None for slot in slots):
+        display.note("This server does not list its slots; shown is what this kernel holds.")
+    elif slots:
+        display.note(f"{len(taken)} of {len(slots)} slots are taken.")
+    else:
+        display.note("This kernel holds no slot, and the server lists none.")
+
+
+def _release() -> None:
+    shared.session().release()
+    display.note("No slot is held; the next query takes one.")
+
+
+def _reconnect() -> None:
+    shared.session().reconnect()
+    display.note("A new session holds a slot.")
+
+
+def _cancel() -> None:
+    cancelled = shared.session().cancel()
+    display.note("The running query was cancelled." if cancelled else "No query is running.")
+
+
+def _arrays(pattern: str = "*") -> None:
+    session = shared.session()
+    frame = session.fetch("list('arrays')")
+    columns = [name for name in _LISTED if name in frame.columns]
+    rows = [row for row in frame[columns].itertuples(index=False) if _fits(row.name, pattern)]
+    rows.sort(key=lambda row: str(row.name))
+    limit = session.settings.display_limit
+    display.table(columns, rows[:limit])
+    if len(rows) > limit:
+        display.note(f"{limit:,} of {len(rows):,} arrays; a pattern selects, as in %scidb arrays tmp*")
+
+
+def _show(wanted: str = "") -> None:
+    if not wanted:
+        raise MagicUsageError(f"What is to be shown? It is: {_head('show')}.")
+    query = f"show({wanted})" if _ARRAY_NAME.match(wanted) else f"show({quote(wanted)}, 'afl')"
+    display.text("\n".join(shared.session().fetch(query)["schema"]))
+
+
+def _operators(pattern: str = "*") -> None:
+    offered = shared.session().fetch("list('operators')")
+    rows = []
+    for name, library in sorted(zip(offered["name"], offered["library"], strict=True)):
+        known = OPERATORS.get(name.lower())
+        if _fits(name, pattern):
+            rows.append((name, known.signature if known else "", known.effect if known else "", library))
+    display.table(("operator", "arguments", "effect", "library"), rows)
+
+
+def _help(operator: str = "") -> None:
+    if not operator:
+        display.text(manual())
+        return
+    known = OPERATORS.get(operator.lower())
+    if known is None:
+        display.text("\n".join(shared.session().fetch(f"help({quote(operator)})")["help"]))
+        return
+    result = "has a result" if known.result else "has no result"
+    effect = {"read": "changes nothing", "change": "changes the database"}[known.effect]
+    display.text(f"{known.signature}\n  {effect}, {result}; library {known.library}")
+
+
+def _config(pattern: str = "*") -> None:
+    session = shared.session()
+    rows = []
+    for name, setting in SETTINGS.items():
+        value = getattr(session.settings, name)
+        shown = "********" if setting.secret and value is not None else value
+        source = session.sources.get(name, "default")
+        if _fits(name, pattern):
+            rows.append((name, shown, source, setting.environment, setting.help))
+    display.table(("setting", "value", "comes from", "variable", "what it is"), rows)
+
+
+def _fits(name: object, pattern: str) -> bool:
+    """Whether a name fits a pattern; one without ``*`` or ``?`` is looked for anywhere in it."""
+    pattern = pattern if re.search(r"[*?\[]", pattern) else f"*{pattern}*"
+    return fnmatch.fnmatch(str(name).lower(), pattern.lower())
+
+
+SUBCOMMANDS: dict[str, Subcommand] = {
+    "connect": Subcommand(
+        _connect, "set the server and settings of this session", "[URL] [--user NAME] …", 1, CONNECT
+    ),
+    "status": Subcommand(_status, "the session: state, server, counters; also %scidb alone"),
+    "slots": Subcommand(_slots, "the slots of the server, and whose they are"),
+    "release": Subcommand(_release, "give the slot back; the next query takes a new one"),
+    "reconnect": Subcommand(_reconnect, "give the slot back and take a new one"),
+    "cancel": Subcommand(_cancel, "cancel the running query on the server"),
+    "arrays": Subcommand(_arrays, "the arrays, with their schemas", "[PATTERN]", 1),
+    "show": Subcommand(_show, "the schema of an array or of a query, which is not run", "NAME | QUERY", -1),
+    "operators": Subcommand(_operators, "the operators that the server has", "[PATTERN]", 1),
+    "help": Subcommand(_help, "this manual, or an operator's arguments", "[OPERATOR]", 1),
+    "config": Subcommand(_config, "the settings: value, where it comes from, meaning", "[PATTERN]", 1),
+}
+
+_MANUAL = """\
+SciDB in a notebook: one session a kernel, which looks after itself.
+
+  %scidb AFL              run one statement; its whole result is the value of the line
+  x = %scidb AFL
+  %%scidb [options]       run the statements of the cell, ';' between them, and show each result
+  %scidb                  show the session's status
+
+Options of %scidb and %%scidb, before the AFL:
+{options}
+
+Subcommands:
+{subcommands}
+
+{{{{ expression }}}} in AFL, outside its strings and comments, is a Python expression: its value is put in
+as a safely quoted literal. Name('A') gives an identifier, a DataFrame or NumPy array is uploaded and stands
+as an input(…). Nothing else in AFL is expanded.
+
+Settings: %scidb config shows them; %config SciDBMagics.display_limit = 100 sets one.
+"""
