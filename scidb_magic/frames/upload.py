@@ -1,0 +1,306 @@
+"""pandas and NumPy data -> bytes for SciDB's ``input``, and the AFL that reads them.
+
+What becomes what
+    A DataFrame, Series or structured array of shape (n,) becomes one cell a row: its columns are
+    attributes, its rows ``i = 0 … n-1``, unless some of its columns are named as the dimensions.
+    Named levels of an index that is no RangeIndex become the first columns; an unnamed index is
+    left out. An n-d array of shape (a, b, …) becomes an n-d array with the dimensions ``i, j, …``
+    from 0, or as named, and one attribute, or as many as its dtype has fields. Types: see `values`.
+
+How it gets there
+    `encode` makes an `Upload`; its payload is sent to shim, which answers with a file name, and
+    `array_query` or `load_statement` is the AFL expression that reads this file. Pure text and
+    bytes: nothing here talks to a server.
+
+Imports NumPy: import it when there is something to send.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scidb_magic.afl.literals import quote
+from scidb_magic.errors import UploadError
+from scidb_magic.frames.values import Options, column_of, refuse
+from scidb_magic.wire import binary
+from scidb_magic.wire.columns import VARIABLE_TYPES, Column, dtype_of
+from scidb_magic.wire.schema import MAX_COORDINATE, Attribute, Dimension, Schema, distinct_names
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COORDINATOR = -2
+"""``input``'s instance that reads the file: the one that shim talks to, where shim keeps it."""
+
+AXES = tuple(string.ascii_lowercase[8:])
+"""Names of an n-d array's dimensions: i, j, k, … ."""
+
+ROW = "i"
+"""Dimension of an upload that has no other."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = {"and", "false", "fn", "in", "inf", "let", "nan", "not", "null", "or", "select", "true", "where"}
+"""Names that AFL reads as something else (Keywords.cpp, Lexer.ll)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Data ready to be sent.
+
+    Attributes
+    ----------
+    schema : Schema
+        Of the file: one dimension over the rows, and the attributes in the file's order.
+    format : str
+        Binary format of the file, such as ``(int64,string null)``.
+    payload : bytes
+        The file. Shim takes no empty one: without rows it holds one row that the AFL leaves out.
+    rows : int
+    axes : tuple of Dimension
+        Of the array that is to be made, where its dimensions are not the rows. Those named as
+        attributes take their coordinates from them; else the rows are cells in row-major order.
+    """
+
+    schema: Schema
+    format: str
+    payload: bytes
+    rows: int
+    axes: tuple[Dimension, ...] = ()
+
+
+def encode(
+    data: Any,
+    *,
+    dims: Sequence[str] | None = None,
+    chunks: Sequence[int] | None = None,
+    attribute: str = "v",
+    round: bool = False,
+    nan_is_null: bool | None = None,
+) -> Upload:
+    """Encode data.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pandas.Series or numpy.ndarray
+        Masked arrays too; a masked value is missing.
+    dims : sequence of str, optional
+        Of a table: the columns, of integers, that become dimensions; their bounds are those of the
+        data. Of an n-d array: names for its axes.
+    chunks : sequence of int, optional
+        Chunk lengths of the dimensions; else SciDB chooses.
+    attribute : str
+        Name of the attribute of an array, or unnamed Series, that has no names.
+    round : bool
+        Round times to whole seconds, half up; else a fraction of a second is an error.
+    nan_is_null : bool, optional
+        Whether NaN is sent as missing; by default as the library sees it: for pandas yes, for NumPy no.
+
+    Raises
+    ------
+    UploadError
+        Naming the column and the first value that cannot be sent.
+    """
+    if isinstance(data, np.ndarray):
+        options = Options(round, bool(nan_is_null))
+        parts = _fields(data, attribute)
+        if data.ndim > 1 or (data.ndim == 1 and data.dtype.names is None):
+            return _encode_grid(data.shape, parts, dims, chunks, options)
+        if data.ndim == 0:
+            raise UploadError("A NumPy array without an axis cannot be sent: write its value in the AFL.")
+    else:
+        options = Options(round, nan_is_null is not False)
+        parts = _series(data, attribute)
+    return _encode_table(parts, dims, chunks, options)
+
+
+def load_statement(upload: Upload, file: str) -> str:
+    """AFL expression of the uploaded rows, as a 1-D array.
+
+    Parameters
+    ----------
+    upload : Upload
+    file : str
+        The server's name of the file, as shim answers it.
+    """
+    text = f"input({_declared(upload.schema)}, {quote(file)}, {COORDINATOR}, {quote(upload.format)})"
+    return text if upload.rows else f"filter({text}, false)"
+
+
+def array_query(upload: Upload, file: str) -> str:
+    """AFL expression of the data as the array that it is, with its own dimensions.
+
+    What `load_statement` gives where the rows are the dimension; else that, redimensioned.
+    """
+    text = load_statement(upload, file)
+    if not upload.axes:
+        return text
+    names = {axis.name for axis in upload.axes}
+    if names.isdisjoint(a.name for a in upload.schema.attributes):
+        text = f"apply({text}, {_coordinates(upload)})"
+    attributes = tuple(a for a in upload.schema.attributes if a.name not in names)
+    return f"redimension({text}, {_declared(Schema(attributes, upload.axes))})"
+
+
+def _encode_table(
+    parts: dict[str, Any], dims: Sequence[str] | None, chunks: Sequence[int] | None, options: Options
+) -> Upload:
+    if not parts:
+        raise UploadError("The data have no column: an array in SciDB has at least one attribute.")
+    _check_names(parts)
+    columns = [column_of(name, part, options) for name, part in parts.items()]
+    rows = len(columns[0])
+    if dims is None:
+        (row,) = distinct_names([*parts, ROW])[-1:]
+        (length,) = _lengths(chunks, 1)
+        return _upload(columns, Dimension(row, 0, max(rows, 1) - 1, 0, length))
+    dims = list(dims)
+    if unknown := [name for name in dims if name not in parts]:
+        raise UploadError(f"There is no column {unknown[0]!r} for a dimension, only {', '.join(parts)}.")
+    if not dims or len(set(dims)) < len(dims) or len(dims) == len(columns):
+        raise UploadError("dims=… names one or more columns, each once, and leaves one for an attribute.")
+    columns = [_coordinate(c) if c.name in dims else c for c in columns]
+    by_name = {column.name: column for column in columns}
+    axes = tuple(
+        _axis(by_name[name], length) for name, length in zip(dims, _lengths(chunks, len(dims)), strict=True)
+    )
+    (row,) = distinct_names([*parts, ROW])[-1:]
+    return replace(_upload(columns, Dimension(row, 0, max(rows, 1) - 1)), axes=axes)
+
+
+def _encode_grid(
+    shape: tuple[int, ...],
+    parts: dict[str, Any],
+    dims: Sequence[str] | None,
+    chunks: Sequence[int] | None,
+    options: Options,
+) -> Upload:
+    names = list(AXES[: len(shape)] if dims is None else dims)
+    if len(names) != len(shape):
+        raise UploadError(f"An array of {len(shape)} axes takes so many names in dims=…, not {len(names)}.")
+    _check_names([*parts, *names])
+    columns = [column_of(name, part.reshape(-1), options) for name, part in parts.items()]
+    axes = tuple(
+        Dimension(name, 0, size - 1, 0, length)
+        for name, size, length in zip(names, shape, _lengths(chunks, len(shape)), strict=True)
+    )
+    if len(shape) == 1:
+        return _upload(columns, replace(axes[0], high=max(shape[0], 1) - 1))
+    (row,) = distinct_names([*parts, *names, "n"])[-1:]
+    cells = math.prod(shape)
+    return replace(_upload(columns, Dimension(row, 0, max(cells, 1) - 1)), axes=axes)
+
+
+def _upload(columns: list[Column], row: Dimension) -> Upload:
+    rows = len(columns[0])
+    attributes = tuple(Attribute(c.name, c.type, c.nullable) for c in columns)
+    payload = binary.encode(columns if rows else [_one_row(c) for c in columns])
+    return Upload(Schema(attributes, (row,)), binary.format_string(attributes), payload, rows)
+
+
+def _one_row(column: Column) -> Column:
+    import pyarrow as pa
+
+    if column.type in VARIABLE_TYPES:
+        values: Any = pa.array([b""], pa.large_binary())
+    else:
+        values = np.zeros(1, dtype_of(column.type))
+    codes = None if column.codes is None else np.full(1, -1, np.int8)
+    return replace(column, values=values, codes=codes)
+
+
+def _fields(data: NDArray[Any], attribute: str) -> dict[str, Any]:
+    names = data.dtype.names
+    return {attribute: data} if names is None else {name: data[name] for name in names}
+
+
+def _series(data: Any, attribute: str) -> dict[Any, Any]:
+    """The columns of pandas data, the named levels of its index first."""
+    import pandas as pd
+
+    if isinstance(data, pd.Series):
+        data = data.to_frame(attribute if data.name is None else data.name)
+    if not isinstance(data, pd.DataFrame):
+        raise UploadError(
+            f"A DataFrame, a Series or a NumPy array can be sent, not {type(data).__qualname__}."
+        )
+    if data.columns.nlevels > 1:
+        raise UploadError("The columns of the frame have several levels: give each one name first.")
+    parts: list[tuple[Any, Any]] = [(data.columns[k], data.iloc[:, k]) for k in range(data.shape[1])]
+    if not isinstance(data.index, pd.RangeIndex):
+        levels = [(n, k) for k, n in enumerate(data.index.names) if n is not None]
+        parts = [(name, pd.Series(data.index.get_level_values(k))) for name, k in levels] + parts
+    _check_names([name for name, _ in parts])
+    return dict(parts)
+
+
+def _check_names(names: Iterable[Any]) -> None:
+    seen = set()
+    for name in names:
+        if not isinstance(name, str) or _NAME.fullmatch(name) is None or name.lower() in _RESERVED:
+            raise UploadError(
+                f"{name!r} cannot be the name of an attribute or dimension in SciDB (letters, digits and"
+                " _, no digit first, no word of AFL): rename it."
+            )
+        if name in seen:
+            raise UploadError(f"Two attributes or dimensions would have the name {name!r}: rename one.")
+        seen.add(name)
+
+
+def _lengths(chunks: Sequence[int] | None, count: int) -> Sequence[int | None]:
+    if chunks is None:
+        return [None] * count
+    if len(chunks) != count or any(not isinstance(c, (int, np.integer)) or c < 1 for c in chunks):
+        raise UploadError(f"chunks=… takes {count} positive lengths, one for each dimension, not {chunks!r}.")
+    return [int(length) for length in chunks]
+
+
+def _coordinate(column: Column) -> Column:
+    """A column of integers as coordinates, int64 not null."""
+    values = column.values
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iu" or column.type == "char":
+        raise UploadError(f"Column {column.name!r} is {column.type}: a dimension takes integers.")
+    if column.missing is not None and column.missing.any():
+        row = int(column.missing.argmax())
+        raise UploadError(f"Column {column.name!r}, row {row}: a dimension takes no missing value.")
+    outside = values > MAX_COORDINATE
+    if values.dtype.kind == "i":
+        outside |= values < -MAX_COORDINATE
+    if outside.any():
+        row = int(outside.argmax())
+        raise refuse(column.name, row, int(values[row]), "is beyond SciDB's coordinates, 2**62 - 1")
+    return Column(column.name, "int64", values.astype(np.int64))
+
+
+def _axis(column: Column, chunk: int | None) -> Dimension:
+    values = np.asarray(column.values)
+    if not len(values):
+        return Dimension(column.name, 0, None, 0, chunk)
+    return Dimension(column.name, int(values.min()), int(values.max()), 0, chunk)
+
+
+def _coordinates(upload: Upload) -> str:
+    """Arguments of ``apply`` that turn the row's number into coordinates, last axis fastest."""
+    row = upload.schema.dimensions[0].name
+    sizes = [max(axis.length or 1, 1) for axis in upload.axes]
+    terms = []
+    for k, axis in enumerate(upload.axes):
+        step = math.prod(sizes[k + 1 :])
+        term = row if step == 1 else f"{row} / {step}"
+        terms.append(f"{axis.name}, {term if k == 0 else f'{term} % {sizes[k]}'}")
+    return ", ".join(terms)
+
+
+def _declared(schema: Schema) -> str:
+    """A schema in AFL; chunk lengths only where they are given."""
+    dimensions = "; ".join(
+        str(d) if d.chunk is not None else f"{d.name}={d.low}:{'*' if d.high is None else d.high}"
+        for d in schema.dimensions
+    )
+    return f"<{','.join(map(str, schema.attributes))}>[{dimensions}]"
