@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
     server.start()
     if options.end_with_stdin:
         threading.Thread(target=_wait_for_end_of_stdin, args=(ended,), daemon=True).start()
-    sys.stdout.write(f"scidb_magic embedded server: {server.url}\n")
+    sys.stdout.write(f"scidb_magic embedded server, pid {os.getpid()}: {server.url}\n")
     sys.stdout.flush()
     ended.wait()
     _limit_the_end(folder)
@@ -113,7 +113,8 @@ def _detach() -> None:
 
 
 def _wait_for_end_of_stdin(ended: threading.Event) -> None:
-    while sys.stdin.readline():
+    # Not through sys.stdin: its lock, held by this thread, would break the interpreter's end.
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     ended.set()
 

@@ -137,7 +137,7 @@ def _execute(session: Session, engine: EngineSession, parameters: Mapping[str, s
         try:
             query_id = str(engine.execute(statement))
         except EngineError as error:
-            return failure(406, error_text(error, statement, getattr(error, "query_id", None)))
+            return failure(406, error_text(error, statement))
     return Answer(body=query_id.encode())
 
 

@@ -151,7 +151,10 @@ class Digest:
 
     def _challenge(self, more: str) -> Answer:
         value = f'Digest qop="auth", realm="{self.realm}", nonce="{self._nonce()}"{more}'
-        return Answer(401, reason="Unauthorized", headers=(("WWW-Authenticate", value),), shim=False)
+        # Said although shim does not: a client that answers the challenge does so at once, and would
+        # take the connection that we are about to close.
+        headers = (("WWW-Authenticate", value), ("Connection", "close"))
+        return Answer(401, reason="Unauthorized", headers=headers, shim=False)
 
     def _nonce(self) -> str:
         stamp = f"{int(self.clock()):x}.{secrets.token_hex(8)}"

@@ -44,7 +44,8 @@ class EngineSession(Protocol):
 class Engine(Protocol):
     """What the server asks of the engine (`scidb_magic.embedded.engine.Engine`)."""
 
-    version: str
+    @property
+    def version(self) -> str: ...
 
     def session(self) -> EngineSession: ...
 

@@ -110,6 +110,11 @@ class LocalServer:
         """Whether the server was started by this process, and so ends with it."""
         return self._life is not None
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process, if this process started it."""
+        return self._life.pid if self._life is not None else None
+
     def alive(self) -> bool:
         """Whether the server that `start` returned is still there; takes microseconds, no request."""
         if self._access is None:
@@ -175,7 +180,8 @@ class _Life:
     """The server's process, seen through its pipes."""
 
     def __init__(self, arguments: Sequence[str], keep: Sequence[int]) -> None:
-        self._pid = os.getpid()
+        self.pid: int | None = None
+        self._starter = os.getpid()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the server)
         command = [sys.executable, "-c", _RUN.format(packages=_PACKAGES), *arguments]
         command += ["--digest", "-", "--end-with-stdin", *(["--detach"] if _CAN_DETACH else [])]
@@ -207,7 +213,9 @@ class _Life:
             raise ShimUnreachable("The embedded server is not ready in time.", reason="timeout")
         if not found[0].endswith(b"\n"):
             return self._died()
-        return found[0].decode().split()[-1]
+        *_, pid, url = found[0].decode().split()
+        self.pid = int(pid.rstrip(":"))
+        return url
 
     def goes_on(self) -> bool:
         """Its standard output, on which nothing more comes, has not ended."""
@@ -230,7 +238,7 @@ class _Life:
         """Close our ends. Once nobody else holds the pipe, the server ends."""
         for file in (self._stdin, self._stdout, self._log):
             file.close()
-        if self._process.returncode is None and os.getpid() != self._pid:
+        if self._process.returncode is None and os.getpid() != self._starter:
             self._process.returncode = 0  # not a child of ours, so nothing to wait for
 
     def _ended_within(self, seconds: float) -> bool:
@@ -296,11 +304,11 @@ def _read_port_file(path: Path) -> Access | None:
 
 def _answers(url: str) -> bool:
     """Whether somebody listens there."""
-    place = urlsplit(url)
     try:
+        place = urlsplit(url)
         with socket.create_connection((place.hostname or "", place.port or 80), timeout=2.0):
             return True
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
