@@ -13,7 +13,7 @@ from scidb_magic.afl.literals import Name
 from scidb_magic.errors import QueryError, UploadError
 from scidb_magic.session.connection import Connection, Result
 from scidb_magic.session.exchange import Attachment
-from scidb_magic.session.settings import Settings, resolve
+from scidb_magic.session.settings import Settings, resolve, same_session
 from scidb_magic.session.status import SessionStatus, Slot
 
 if TYPE_CHECKING:
@@ -88,6 +88,11 @@ class ManagedSession:
     @notify.setter
     def notify(self, notify: Callable[[str], None]) -> None:
         self.connection.notify = notify
+
+    def adopt(self, settings: Settings, sources: dict[str, str]) -> None:
+        """Go on with other settings, of which only those that are `live` may differ."""
+        self.settings, self.sources = settings, sources
+        self.connection.adopt(settings)
 
     def fetch(
         self,
@@ -325,7 +330,8 @@ def connect(
 ) -> ManagedSession:
     """The process's shared session, configured; takes no slot until the first query.
 
-    Again with the same settings it is the same object; with others the old slot is released first.
+    Again with the same settings it is the same object, also where only such settings differ that are
+    not the session's own (limits and waits, `Setting.live`); with others the old slot is released first.
 
     Parameters
     ----------
@@ -361,7 +367,8 @@ def connect(
     }
     resolved, sources = resolve(given)
     with _lock:
-        if _shared is not None and _shared.settings == resolved:
+        if _shared is not None and same_session(_shared.settings, resolved):
+            _shared.adopt(resolved, sources)
             return _shared
         former, notify = _shared, None
         if former is not None:

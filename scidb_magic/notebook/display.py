@@ -10,12 +10,15 @@ import html
 import logging
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from IPython.display import display
 
 log = logging.getLogger("scidb_magic")
+
+# IPython has types for it in some of its versions.
+_display: Callable[..., object] = display
 
 _NOTE = '<div style="opacity: 0.8">{}</div>'
 _PRE = '<pre style="white-space: pre-wrap; margin: 0">{}</pre>'
@@ -44,7 +47,7 @@ def text(lines: str) -> None:
 
 def bundle(plain: str, markup: str) -> None:
     """One output in two forms."""
-    display({"text/plain": plain, "text/html": markup}, raw=True)
+    _display({"text/plain": plain, "text/html": markup}, raw=True)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -66,7 +69,7 @@ def _cell(kind: str, word: str) -> str:
 
 def result(data: Any, complete: bool = True) -> None:
     """A result, and a footer where it is not all of it."""
-    display(data)
+    _display(data)
     if not complete:
         footer(data)
 

@@ -37,7 +37,7 @@ def watch(shell: InteractiveShell) -> None:
 
 def unwatch(shell: InteractiveShell) -> None:
     """Take back what `watch` did, unless another extension has wrapped it since."""
-    kernel = getattr(shell, "kernel", None)
+    kernel: Any = getattr(shell, "kernel", None)
     former = getattr(getattr(kernel, "do_shutdown", None), _MARK, None)
     if former is not None:
         # The attribute of the instance hides the method of the class.

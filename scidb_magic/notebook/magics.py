@@ -54,6 +54,10 @@ class SciDBMagics(Magics):
 
     vars().update({name: SettingTrait(setting) for name, setting in SETTINGS.items() if not setting.secret})
 
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        super().__init__(shell)
+
     def update_config(self, config: Config) -> None:
         """Apply just what `config` says: a later ``connect`` is not undone by an earlier ``%config``."""
         self._load_config(config)
@@ -81,11 +85,12 @@ class SciDBMagics(Magics):
             raise MagicUsageError("A server is chosen with %scidb connect URL.")
         match = _COMMAND.match(text)
         command = match[1] if match and not match[2] and match[1] in subcommands.SUBCOMMANDS else None
-        scope = {**self.shell.user_ns, **local_ns}
+        variables = self._shell.user_ns
+        scope = {**variables, **local_ns}
         if cell is not None:
             if command:
                 raise MagicUsageError(f"%%scidb takes AFL; %scidb {command} stands on a line of its own.")
-            return runner.run_cell(f"{text}\n{cell}" if text else cell, chosen, scope, self.shell.user_ns)
+            return runner.run_cell(f"{text}\n{cell}" if text else cell, chosen, scope, variables)
         if not text or command:
             if chosen != options.Options():
                 raise MagicUsageError(
@@ -94,7 +99,7 @@ class SciDBMagics(Magics):
             return subcommands.run(command or "status", text[len(command or "") :])
         if _BARE_WORD.match(text):
             raise MagicUsageError(_no_subcommand(text.rstrip(";")))
-        return runner.run_line(text, chosen, scope, self.shell.user_ns)
+        return runner.run_line(text, chosen, scope, variables)
 
 
 def load(shell: InteractiveShell) -> None:

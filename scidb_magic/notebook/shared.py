@@ -52,8 +52,7 @@ def connect(**given: Any) -> ManagedSession:
     """
     from scidb_magic import api
 
-    web = given.pop("http_user", None), given.pop("http_password", None)
-    api.connect(http_auth=(web[0], web[1] or "") if web[0] else None, **given)
+    api.connect(**given)
     return session()
 
 

@@ -25,7 +25,7 @@ from scidb_magic.errors import (
 )
 from scidb_magic.session import lifecycle
 from scidb_magic.session.exchange import Attachment, Exchange, Query
-from scidb_magic.session.interrupt import interruptible
+from scidb_magic.session.interrupt import in_waiting_thread, interruptible
 from scidb_magic.session.keeper import SlotKeeper
 from scidb_magic.session.recovery import Action, Fate, decide
 from scidb_magic.session.settings import Settings
@@ -90,6 +90,11 @@ class Connection:
         self._running = False
         self._has_limit = True
         self._queries = self._replays = self._bytes = 0
+
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings, of which only those that are not the session's own may differ."""
+        self.settings = settings
+        self._keeper.adopt(settings)
 
     # Statements
 
@@ -313,7 +318,7 @@ class Connection:
         self.cancel()
 
     def _tell(self, notice: str) -> None:
-        self.notify(notice)
+        in_waiting_thread(lambda: self.notify(notice))
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import TypeVar
 
 from scidb_magic.errors import QueryInterrupted
 
 T = TypeVar("T")
+
+
+_here = threading.local()
+
+
+def in_waiting_thread(call: Callable[[], object]) -> None:
+    """Run `call` in the thread that waits for this one in `interruptible`; here, if none does.
+
+    So a notice comes out of the thread whose cell runs the query, and at once.
+    """
+    mailbox: SimpleQueue[Callable[[], object]] | None = getattr(_here, "mailbox", None)
+    if mailbox is None:
+        call()
+    else:
+        mailbox.put(call)
 
 
 def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: Callable[[], object]) -> T:
@@ -35,22 +51,29 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
     results: list[T] = []
     failures: list[BaseException] = []
     done = threading.Event()
+    mailbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
 
     def run() -> None:
+        _here.mailbox = mailbox
         try:
             results.append(work())
         except BaseException as failure:  # handed over to the waiting thread, whatever it is
             failures.append(failure)
         finally:
             done.set()
+            mailbox.put(lambda: None)
+
+    def wait() -> None:
+        while not (done.is_set() and mailbox.empty()):
+            mailbox.get()()
 
     threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
     try:
-        done.wait()
+        wait()
     except KeyboardInterrupt:
         try:
             cancel()
-            done.wait()
+            wait()
         except KeyboardInterrupt:
             abandon()
             raise QueryInterrupted("Interrupted: not waiting for the server any more.") from None

@@ -68,6 +68,10 @@ class SlotKeeper:
         self._stop_waiting = threading.Event()
         self._retiring: threading.Thread | None = None
 
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings for the same session."""
+        self._settings = settings
+
     def acquire(self) -> tuple[ShimClient, str]:
         """The client and the session to send a statement with; takes a slot if there is none.
 

@@ -39,7 +39,8 @@ class Secret(str):
 class Setting:
     """One row of the table.
 
-    `environment` is the variable's name; `choices` is empty where any value of the type will do.
+    `environment` is the variable's name; `choices` is empty where any value of the type will do; a
+    session goes on when a `live` setting changes.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Setting:
     environment: str
     secret: bool = False
     choices: tuple[str, ...] = ()
+    live: bool = False
 
 
 def _row(
@@ -58,8 +60,15 @@ def _row(
     environment: str | None = None,
     secret: bool = False,
     choices: tuple[str, ...] = (),
+    live: bool = False,
 ) -> Any:
-    metadata = {"help": help, "environment": environment, "secret": secret, "choices": choices}
+    metadata = {
+        "help": help,
+        "environment": environment,
+        "secret": secret,
+        "choices": choices,
+        "live": live,
+    }
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -81,18 +90,23 @@ class Settings:
         "yes", "Check the TLS certificate: 'yes', 'no', or the path of a file of trusted certificates."
     )
     admin: bool = _row(False, "Take the session with SciDB's priority for administrators.")
-    namespace: str | None = _row(None, "Namespace of unqualified array names (Enterprise Edition).")
+    namespace: str | None = _row(
+        None, "Namespace of unqualified array names (Enterprise Edition).", live=True
+    )
     retry: str = _row(
         "safe",
         "May a statement be sent again after a fault: 'safe' (only where that changes nothing), 'never',"
         " 'always'.",
         choices=RETRY,
+        live=True,
     )
     connect_timeout: float = _row(10.0, "Seconds to wait for a connection to the server.")
-    release_timeout: float = _row(1.5, "Seconds to wait for the answer to the release at the end.")
-    slot_wait: float = _row(75.0, "Seconds to wait for a slot on a full server; shim reaps after 60.")
-    display_limit: int = _row(1000, "Rows shown of a result that is only displayed.")
-    max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.")
+    release_timeout: float = _row(1.5, "Seconds to wait for the answer to the release at the end.", live=True)
+    slot_wait: float = _row(
+        75.0, "Seconds to wait for a slot on a full server; shim reaps after 60.", live=True
+    )
+    display_limit: int = _row(1000, "Rows shown of a result that is only displayed.", live=True)
+    max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.", live=True)
 
 
 def _table() -> dict[str, Setting]:
@@ -106,11 +120,19 @@ def _table() -> dict[str, Setting]:
             row.metadata["environment"] or PREFIX + row.name.upper(),
             row.metadata["secret"],
             row.metadata["choices"],
+            row.metadata["live"],
         )
     return rows
 
 
 SETTINGS: dict[str, Setting] = _table()
+
+
+def same_session(one: Settings, other: Settings) -> bool:
+    """Whether a session with settings `one` may go on with `other`."""
+    return all(
+        getattr(one, row.name) == getattr(other, row.name) for row in SETTINGS.values() if not row.live
+    )
 
 
 _TRUTH = {"1": True, "yes": True, "true": True, "on": True}
