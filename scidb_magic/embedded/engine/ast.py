@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 from scidb_magic.wire.schema import Schema
 
@@ -81,7 +80,9 @@ class SchemaLiteral:
     """A schema written in the statement.
 
     `schema` has unknown chunks and bounds as None; `given` tells, for each dimension, which
-    of ``low high overlap chunk`` were written; `reserve` and a data frame's missing ``[…]`` are kept.
+    of ``low high overlap chunk`` were written as a number or ``*`` (not ``?``). A `dataframe` has no
+    ``[…]``; its dimensions are SciDB's ``$inst`` and ``$seq``. Defaults are AFL texts of constants
+    (`parser.parse_expression` reads them).
     """
 
     schema: Schema
@@ -98,7 +99,68 @@ class CreateArray:
     schema: SchemaLiteral
     temporary: bool
     span: Span
+    distribution: str | None = None
 
 
-Node = Union[Literal, Reference, Call, Alias, Star, Nested, SchemaLiteral]
-Statement = Union[Call, CreateArray]
+@dataclass(frozen=True, slots=True)
+class Function:
+    """``fn(parameters) { body }``; also the ``f(parameters) = body`` of a `Let`."""
+
+    parameters: tuple[str, ...]
+    body: Node
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """``let { name = node; f(x) = node } in body``: macros for one statement."""
+
+    bindings: tuple[tuple[str, Node], ...]
+    body: Node
+    span: Span
+
+
+Node = Literal | Reference | Call | Alias | Star | Nested | SchemaLiteral | Function | Let
+Statement = Call | CreateArray | Let
+INFIX = frozenset({"+", "-", "*", "/", "%", "^", "=", "<>", "<", ">", "<=", ">=", "and", "or", "not"})
+"""Names of the calls that AFL writes as operators of an expression."""
+
+
+def whole(node: Node) -> Span:
+    """Where the node begins and ends; for a call this is more than its name."""
+    return node.whole if isinstance(node, Call) else node.span
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes directly below."""
+    if isinstance(node, Call):
+        return (*node.args, *(value for _, value in node.keywords))
+    if isinstance(node, Alias):
+        return (node.node,)
+    if isinstance(node, Nested):
+        return node.items
+    if isinstance(node, Function):
+        return (node.body,)
+    if isinstance(node, Let):
+        return (*(bound for _, bound in node.bindings), node.body)
+    return ()
+
+
+def to_afl(node: Node) -> str:
+    """AFL text of a constant expression."""
+    if isinstance(node, Literal):
+        if isinstance(node.value, str):
+            return "'" + "".join(_ESCAPES.get(char, char) for char in node.value) + "'"
+        return "null" if node.value is None else str(node.value).lower()
+    if isinstance(node, Call) and node.name in INFIX:
+        if len(node.args) == 1:
+            return f"{node.name} {to_afl(node.args[0])}".replace("- ", "-", 1)
+        return f"({to_afl(node.args[0])} {node.name} {to_afl(node.args[1])})"
+    if isinstance(node, Call):
+        return f"{node.name}({', '.join(map(to_afl, node.args))})"
+    if isinstance(node, Reference):
+        return node.text
+    raise TypeError(f"{type(node).__name__} is no constant expression")
+
+
+_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f", "\v": "\\v"}
