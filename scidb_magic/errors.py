@@ -25,6 +25,7 @@
     ├── UploadError                     the data cannot be sent as asked
     ├── WireError                       bytes or a schema that do not follow SciDB's formats
     ├── SettingError                    a setting that does not exist or does not fit
+    ├── LiteralError                    a Python value that has no literal in AFL
     ├── MagicUsageError                 a magic's line that cannot be understood
     ├── BindingError                    a {{ python expression }} that gives no AFL
     └── EngineError                     the embedded engine's own, answered as SciDB's error text
@@ -239,6 +240,10 @@ class MagicUsageError(ScidbMagicError):
     """The line of a magic cannot be understood; nothing was sent."""
 
 
+class LiteralError(ScidbMagicError, ValueError):
+    """A Python value that has no literal in AFL, or a text that is not a name."""
+
+
 class BindingError(ScidbMagicError):
     """A ``{{ python expression }}`` that does not end, fails, or has no literal in AFL; nothing was sent.
 
@@ -271,7 +276,14 @@ class EngineError(ScidbMagicError):
         Start and end offsets in the statement; SciDB's ``UserQueryException`` has one.
     system : bool
         SciDB's ``SystemException`` instead of ``UserException``.
+
+    Attributes
+    ----------
+    query_id : str, optional
+        Id of the query that failed while it ran, such as ``"0.1795379453"``; None before that.
     """
+
+    query_id: str | None = None
 
     def __init__(
         self,

@@ -1,0 +1,290 @@
+"""Shim's HTTP protocol, one method an endpoint; no policy.
+
+Every request has a TCP connection of its own: shim closes connections without saying so, and on a
+reused one an unanswered request could not be told from one that ran. Every connect has a time-out; a
+query, a read and an upload have no read time-out. Bodies are decoded here, as shim names no charset.
+
+Imported only when a server is talked to.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import IO
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import HTTPDigestAuth
+
+from scidb_magic import errors
+from scidb_magic.shim import complaint, faults
+
+MAX_REQUEST = 262_000
+"""Bytes of a request line with its headers that shim takes (observed: refused at 262,124)."""
+
+HEADER_ALLOWANCE = 2_000
+"""Bytes kept for the headers, digest included."""
+
+ANSWER_TIMEOUT = 30.0
+"""Seconds for the answer to what does not depend on a query."""
+
+_SESSION_ID = re.compile(r"[0-9a-z]{32}$")
+_QUERY_ID = re.compile(r"\d+$")
+_VERSION = re.compile(r"\d+(\.\d+)+")
+_FILE_SERVER = "Error 404: Not Found"
+
+Payload = bytes | Iterable[bytes] | IO[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Size in bytes and ``Etag`` of a saved output."""
+
+    size: int
+    etag: str | None
+
+
+class ShimClient:
+    """A client of one shim; keeps no session and no connection, so threads may share it.
+
+    Parameters
+    ----------
+    url : str
+    http_auth : (user, password), optional
+        For the digest authentication of the web server.
+    verify : bool or str
+        Check the TLS certificate; a str is the path of a file of trusted certificates.
+    connect_timeout : float
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        http_auth: tuple[str, str] | None = None,
+        verify: bool | str = True,
+        connect_timeout: float = 10.0,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._http_auth = http_auth
+        self._verify = verify
+        self._connect_timeout = connect_timeout
+        place = urlsplit(self.url)
+        self._place = place.netloc.rpartition("@")[2]
+        self._loopback = _is_loopback(place.hostname or "")
+
+    def __repr__(self) -> str:
+        return f"ShimClient({self.url!r})"
+
+    def version(self) -> str:
+        """SciDB's version, such as ``"19.11.5"``.
+
+        Raises
+        ------
+        NotShim, ShimUnreachable, AuthenticationFailed
+        """
+        text = self._text("version", {}, timeout=ANSWER_TIMEOUT).strip()
+        return self._expected(_VERSION, text)
+
+    def new_session(
+        self, *, user: str | None = None, password: str | None = None, admin: bool = False
+    ) -> str:
+        """Take a slot; the answer is the session id.
+
+        Raises
+        ------
+        AuthenticationFailed, OutOfResources, GatewayFailure, NotShim, ShimUnreachable
+        """
+        parameters = {"user": user, "password": password, "admin": "1" if admin else None}
+        return self._expected(
+            _SESSION_ID, self._text("new_session", parameters, timeout=ANSWER_TIMEOUT).strip()
+        )
+
+    def execute_query(
+        self,
+        sid: str,
+        query: str,
+        *,
+        save: str | None = None,
+        atts_only: bool | None = None,
+        prefix: str | None = None,
+        result_size_limit: int | None = None,
+    ) -> str:
+        """Run a query (without comments, without ``;``) and wait for its end; the answer is its id.
+
+        Parameters
+        ----------
+        sid, query : str
+        save : str, optional
+            Format to save the result in, for `read_lines` or `read_bytes`.
+        atts_only : bool, optional
+            For ``save="arrow"``: leave the dimensions out.
+        prefix : str, optional
+            Statement to run first; shim splits it at every ``;``.
+        result_size_limit : int, optional
+            Of the saved output, in MB.
+
+        Raises
+        ------
+        QueryError
+            SciDB refused the query, or it failed; `position` counts in `query`.
+        RequestTooLong
+            Nothing was sent.
+        SessionNotFound, BadRequest, ServerFailure, GatewayFailure, NotShim, ShimUnreachable
+        """
+        parameters = {
+            "id": sid,
+            "query": query,
+            "save": save,
+            "atts_only": None if atts_only is None else str(int(atts_only)),
+            "prefix": prefix,
+            "result_size_limit": None if result_size_limit is None else str(result_size_limit),
+        }
+        answer = self._send("GET", "execute_query", parameters, None)
+        if answer.status_code == errors.QueryError.status:
+            raise complaint.query_error(_decoded(answer), query, saved=save is not None)
+        return self._expected(_QUERY_ID, _decoded(self._checked(answer)).strip())
+
+    def read_lines(self, sid: str, n: int = 0) -> bytes:
+        """The saved output in a text format: the whole, or the next `n` lines.
+
+        Raises
+        ------
+        SessionNotFound, NotSaved, OutOfRange, ServerFailure, ShimUnreachable
+        """
+        return self._bytes("read_lines", {"id": sid, "n": str(n)}, {})
+
+    def read_bytes(self, sid: str, n: int = 0, *, start: int | None = None, end: int | None = None) -> bytes:
+        """The saved output in a binary format: the whole, the next `n` bytes, or the bytes `start` … `end`.
+
+        A range must lie inside the output, else shim answers nonsense; see `head`. Raises as `read_lines`.
+        """
+        headers = {} if start is None else {"Range": f"bytes={start}-{'' if end is None else end}"}
+        return self._bytes("read_bytes", {"id": sid, "n": str(n)}, headers)
+
+    def head(self, sid: str, *, lines: bool) -> Head:
+        """Size and ``Etag`` of the saved output, of a text format if `lines`. Raises as `read_lines`."""
+        endpoint = "read_lines" if lines else "read_bytes"
+        answer = self._checked(self._send("HEAD", endpoint, {"id": sid, "n": "0"}, ANSWER_TIMEOUT))
+        return Head(int(answer.headers.get("Content-Length", 0)), answer.headers.get("Etag"))
+
+    def upload(self, sid: str, payload: Payload) -> str:
+        """Send data into the session's one input file; the answer is its name on the server.
+
+        Raises
+        ------
+        BadRequest
+            The data are empty.
+        SessionNotFound, ServerFailure, ShimUnreachable
+        """
+        return _decoded(self._checked(self._send("POST", "upload", {"id": sid}, None, payload))).strip()
+
+    def cancel(self, sid: str, *, timeout: float | None = None) -> None:
+        """Cancel the session's running query; answers 200 also when that has just ended.
+
+        Raises
+        ------
+        SessionNotFound, NoQuery, GatewayFailure, ShimUnreachable
+        """
+        self._checked(self._send("GET", "cancel", {"id": sid}, timeout or ANSWER_TIMEOUT))
+
+    def release_session(self, sid: str, *, timeout: float | None = None) -> None:
+        """Give the slot back; shim answers after the end of the running query.
+
+        Raises
+        ------
+        SessionNotFound, ShimUnreachable
+        """
+        self._checked(self._send("GET", "release_session", {"id": sid}, timeout or ANSWER_TIMEOUT))
+
+    def debug(self) -> str | None:
+        """The list of slots; None where shim was built without it.
+
+        Raises
+        ------
+        ShimUnreachable
+        """
+        answer = self._send("GET", "debug", {}, ANSWER_TIMEOUT)
+        return _decoded(answer) if answer.status_code == requests.codes.ok else None
+
+    def _text(self, endpoint: str, parameters: dict[str, str | None], *, timeout: float) -> str:
+        return _decoded(self._checked(self._send("GET", endpoint, parameters, timeout)))
+
+    def _bytes(self, endpoint: str, parameters: dict[str, str | None], headers: dict[str, str]) -> bytes:
+        answer = self._checked(self._send("GET", endpoint, parameters, None, headers=headers))
+        expected = answer.headers.get("Content-Length")
+        if expected is not None and len(answer.content) != int(expected):
+            raise errors.ShimUnreachable(f"The answer of {self._place} broke off.", reason="half", sent=True)
+        return answer.content
+
+    def _send(
+        self,
+        method: str,
+        endpoint: str,
+        parameters: dict[str, str | None],
+        timeout: float | None,
+        payload: Payload | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = not self._loopback
+            session.verify = self._verify
+            if self._http_auth is not None:
+                session.auth = HTTPDigestAuth(*self._http_auth)
+            request = requests.Request(
+                method,
+                f"{self.url}/{endpoint}",
+                params={name: value for name, value in parameters.items() if value is not None},
+                data=payload,
+                headers={"Connection": "close", "Accept-Encoding": "identity", **(headers or {})},
+            )
+            try:
+                prepared = session.prepare_request(request)
+                if len(prepared.url or "") > MAX_REQUEST - HEADER_ALLOWANCE:
+                    raise errors.RequestTooLong(
+                        f"The query is too long for shim: {len(prepared.url or ''):,} of {MAX_REQUEST:,} bytes"
+                        " when encoded. Upload the data in it, or split it."
+                    )
+                settings = session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
+                return session.send(
+                    prepared,
+                    timeout=(self._connect_timeout, timeout),
+                    allow_redirects=False,
+                    **settings,
+                )
+            except requests.RequestException as error:
+                # Not chained: requests' own words hold the whole URL, with session id and password.
+                raise faults.unreachable(error, self._place) from None
+
+    def _checked(self, answer: requests.Response) -> requests.Response:
+        """A good answer; a typed error for any other."""
+        if answer.status_code in (requests.codes.ok, requests.codes.partial_content):
+            return answer
+        body = _decoded(answer)
+        if answer.status_code == requests.codes.not_found and _FILE_SERVER in body:
+            raise errors.NotShim(f"{self._place} answers, but it is not shim: check the URL.", body=body)
+        raise faults.of_status(answer.status_code, body)
+
+    def _expected(self, form: re.Pattern[str], text: str) -> str:
+        if form.match(text) is None:
+            raise errors.NotShim(
+                f"{self._place} answers, but not as shim does: check the URL.", body=text[:300]
+            )
+        return text
+
+
+def _decoded(answer: requests.Response) -> str:
+    return answer.content.decode("utf-8", "surrogateescape")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,290 @@
+"""The managed session against the embedded server: one slot, renewed unseen, given back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from scidb_magic.api import ManagedSession
+from scidb_magic.errors import (
+    QueryError,
+    ResultTooLarge,
+    ScidbMagicError,
+    SessionClosed,
+    SlotsExhausted,
+)
+from scidb_magic.session.settings import resolve
+from scidb_magic.shim.client import ShimClient
+
+LONG = "aggregate(cross_join(build(<a:int64>[i=0:199999], i) as x, build(<b:int64>[j=0:199999], j) as y), sum(a))"
+
+
+def taken(url: str) -> int:
+    return (ShimClient(url).debug() or "").count("avail 0")
+
+
+@pytest.fixture
+def notices() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def make(notices: list[str]) -> Iterator[Callable[..., ManagedSession]]:
+    made: list[ManagedSession] = []
+
+    def make(url: str, **settings: Any) -> ManagedSession:
+        made.append(ManagedSession(*resolve({"url": url, **settings}), notify=notices.append))
+        return made[-1]
+
+    yield make
+    for session in made:
+        session.close()
+
+
+def lose(session: ManagedSession, url: str) -> None:
+    """What shim does when it reaps the session's slot."""
+    sid = session.connection._keeper.sid
+    assert sid is not None
+    ShimClient(url).release_session(sid)
+
+
+def test_takes_a_slot_at_the_first_query_and_gives_it_back(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    assert (taken(url), session.status().state) == (0, "unconnected")
+    assert session.fetch("build(<x:int64>[i=0:2], i)")["x"].tolist() == [0, 1, 2]
+    session.fetch("build(<x:int64>[i=0:2], i)")
+    assert (taken(url), session.status().state) == (1, "idle")
+    session.release()
+    assert (taken(url), session.status().state) == (0, "released")
+    session.execute("store(build(<x:int64>[i=0:2], i), taken_again)")
+    assert taken(url) == 1
+    assert [slot.owner for slot in session.slots()].count("mine") == 1
+
+
+def test_a_dropped_session_is_renewed_with_one_line(
+    embedded_factory: Any, make: Any, notices: list[str]
+) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.execute("store(build(<x:int64>[i=0:2], i), A)")
+    lose(session, url)
+    assert len(session.fetch("scan(A)")) == 3
+    lose(session, url)
+    session.execute("store(build(<x:int64>[i=0:3], i), A)")
+    assert session.fetch("versions(A)")["version_id"].tolist() == [1, 2]
+    assert len(notices) == 2 and "took a new one" in notices[0]
+    assert (session.status().replays, taken(url)) == (2, 1)
+
+
+def test_retry_never(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.fetch("build(<x:int64>[i=0:2], i)")
+    lose(session, url)
+    with pytest.raises(ScidbMagicError):
+        session.fetch("build(<x:int64>[i=0:2], i)", retry="never")
+    assert session.status().replays == 0
+
+
+def test_restarted_server_never_sees_the_old_id(embedded_factory: Any, make: Any) -> None:
+    first = embedded_factory("--repeat-ids")
+    session = make(first.url)
+    session.fetch("build(<x:int64>[i=0:2], i)")
+    old = session.connection._keeper.sid
+    first.process.kill()
+    first.process.wait()
+    with pytest.raises(ScidbMagicError):
+        session.fetch("build(<x:int64>[i=0:2], i)")
+    assert session.status().state == "unreachable"
+    second = embedded_factory("--repeat-ids", "--port", str(first.port))
+    stranger = ShimClient(second.url).new_session()
+    assert stranger == old
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+    assert session.connection._keeper.sid != stranger
+    session.release()
+    assert taken(second.url) == 1
+    assert session.status().abandoned == 1
+
+
+def test_full_server_is_reported_at_once_and_waited_for(
+    embedded_factory: Any, make: Any, notices: list[str]
+) -> None:
+    url = embedded_factory("--max-sessions", "1").url
+    holder = make(url)
+    holder.fetch("build(<x:int64>[i=0:2], i)")
+    with pytest.raises(SlotsExhausted, match="all 1 are taken"):
+        make(url, slot_wait=0.1).fetch("build(<x:int64>[i=0:2], i)")
+    session = make(url, slot_wait=30)
+    told = threading.Event()
+    session.notify = lambda line: (notices.append(line), told.set())
+    threading.Thread(target=lambda: told.wait(20) and holder.release()).start()
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+    assert "no free slot" in notices[-1] and "waiting" in notices[-1]
+
+
+def test_second_thread_waits_for_the_first(embedded: Any, make: Any) -> None:
+    session = make(embedded.url)
+    results: list[int] = []
+
+    def work(size: int) -> None:
+        results.append(len(session.fetch(f"build(<x:int64>[i=1:{size}], i)")))
+
+    threads = [threading.Thread(target=work, args=(size,)) for size in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == list(range(1, 9))
+    assert session.status().queries == 8
+
+
+def test_cancel_from_another_thread(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.fetch("build(<x:int64>[i=0:2], i)")
+    sid = session.connection._keeper.sid
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            session.fetch(LONG)
+        except QueryError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not session.cancel():
+        thread.join(0.01)
+    while thread.is_alive():  # the first cancel can come between two requests of the fetch
+        session.cancel()
+        thread.join(0.05)
+    assert [error.code for error in failures] == ["SCIDB_LE_QUERY_CANCELLED"]
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+    assert session.connection._keeper.sid == sid
+
+
+def test_too_large_a_result_is_not_downloaded(embedded: Any, make: Any) -> None:
+    session = make(embedded.url, max_result_bytes=100)
+    with pytest.raises(ResultTooLarge, match="max_result_bytes is 100") as caught:
+        session.fetch("build(<x:int64 not null>[i=0:99], i)")
+    assert (caught.value.size, caught.value.limit) == (1600, 100)
+
+
+def test_error_points_into_the_users_text(embedded: Any, make: Any) -> None:
+    session = make(embedded.url)
+    text = "-- look\nproject(build(<x:int64>[i=0:2], i), x, nope)"
+    with pytest.raises(QueryError) as caught:
+        session.fetch(text)
+    error = caught.value
+    assert error.statement[error.position :].startswith("nope)")
+    assert "shim_output_buf" not in str(error) + error.body
+
+
+def test_names_that_occur_twice(embedded: Any, make: Any) -> None:
+    session = make(embedded.url)
+    frame = session.fetch("cross_join(build(<i:int64>[i=0:1], 5) as a, build(<i:int64>[i=0:1], 7) as b)")
+    assert sorted(frame.columns) == ["i", "i_1", "i_2", "i_3"]
+    assert frame["i"].tolist() == [5] * 4 and frame["i_1"].tolist() == [7] * 4
+
+
+def test_preview_says_when_there_is_more(embedded: Any, make: Any) -> None:
+    session = make(embedded.url)
+    look = session.preview("build(<x:int64>[i=0:99], i)", 10)
+    assert (len(look.data), look.complete) == (10, False)
+    assert look.data["i"].is_monotonic_increasing
+    assert session.preview("build(<x:int64>[i=0:9], i)", 10).complete
+    assert session.preview("aggregate(build(<x:int64>[i=0:9], i), sum(x))", 10).data.iloc[0, 1] == 45
+
+
+def test_closed_session_takes_no_slot(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.close()
+    with pytest.raises(SessionClosed):
+        session.fetch("build(<x:int64>[i=0:2], i)")
+    assert taken(url) == 0
+
+
+def test_a_forked_child_takes_its_own_slot(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.fetch("build(<x:int64>[i=0:2], i)")
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        rows = len(session.fetch("build(<x:int64>[i=0:4], i)"))
+        os.write(write, f"{rows} {taken(url)}".encode())
+        session.release()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(read, 100) == b"5 2"
+    assert taken(url) == 1
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+    assert session.status().replays == 0
+
+
+SCRIPT = """
+import scidb_magic, signal, sys
+session = scidb_magic.connect({url!r})
+session.fetch("build(<x:int64>[i=0:2], i)")
+print("ready", flush=True)
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "send", "code"),
+    [
+        ("", None, 0),
+        ("raise ValueError", None, 1),
+        ("signal.pause()", signal.SIGTERM, -signal.SIGTERM),
+        (f"session.fetch({LONG!r})", signal.SIGTERM, -signal.SIGTERM),
+        ("signal.pause()", signal.SIGINT, -signal.SIGINT),
+    ],
+)
+def test_a_script_that_ends_leaves_no_slot(
+    embedded_factory: Any, end: str, send: signal.Signals | None, code: int
+) -> None:
+    url = embedded_factory().url
+    command = [sys.executable, "-c", SCRIPT.format(url=url, end=end)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as script:
+        assert script.stdout is not None and script.stdout.readline() == "ready\n"
+        if send is not None:
+            script.send_signal(send)
+    assert script.returncode in (code, 130 if send == signal.SIGINT else code)
+    assert taken(url) == 0
+
+
+def test_first_interrupt_cancels_and_keeps_the_session(embedded_factory: Any) -> None:
+    url = embedded_factory().url
+    end = f"""
+from scidb_magic.errors import QueryInterrupted
+try:
+    session.fetch({LONG!r})
+except QueryInterrupted as stop:
+    print(stop, flush=True)
+print(len(session.fetch("build(<x:int64>[i=0:2], i)")), session.status().replays, flush=True)
+"""
+    command = [sys.executable, "-c", SCRIPT.format(url=url, end=end)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout is not None and script.stdout.readline() == "ready\n"
+        while "cross_join" not in running_queries(url):
+            pass
+        script.send_signal(signal.SIGINT)
+        assert "cancelled on the server" in script.stdout.readline()
+        assert script.stdout.readline() == "3 0\n"
+    assert taken(url) == 0
+
+
+def running_queries(url: str) -> str:
+    """What runs on the server now, as another session sees it."""
+    with ManagedSession(*resolve({"url": url})) as other:
+        return other.connection.text("list('queries')")

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scidb_magic.errors import SettingError
+from scidb_magic.session.settings import SETTINGS, Secret, read_auth, resolve
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"SCIDB_MAGIC_CONFIG": str(tmp_path / "config.toml"), "XDG_CONFIG_HOME": str(tmp_path)}
+
+
+def test_nearer_wins(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("slot_wait = 1\ndisplay_limit = 2\nconnect_timeout = 3\n")
+    environ |= {"SCIDB_MAGIC_DISPLAY_LIMIT": "20", "SCIDB_MAGIC_CONNECT_TIMEOUT": "30"}
+    settings, sources = resolve({"connect_timeout": 300}, environ)
+    assert (settings.slot_wait, settings.display_limit, settings.connect_timeout) == (1.0, 20, 300.0)
+    assert sources["slot_wait"] == str(tmp_path / "config.toml")
+    assert sources["display_limit"] == "SCIDB_MAGIC_DISPLAY_LIMIT"
+    assert sources["connect_timeout"] == "argument"
+    assert sources["retry"] == "default"
+
+
+def test_scidb_url(environ: dict[str, str]) -> None:
+    settings, _ = resolve({}, environ | {"SCIDB_URL": "http://h:1"})
+    assert settings.url == "http://h:1"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"slotwait": 1}, "There is no setting 'slotwait'"),
+        ({"slot_wait": "soon"}, "type float, not 'soon'"),
+        ({"admin": 1}, "type bool"),
+        ({"display_limit": True}, "type int"),
+        ({"retry": "maybe"}, "one of safe, never, always"),
+        ({"url": "localhost:8080"}, "begins with http"),
+        ({"url": "http://u:secret@h"}, "auth file"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(
+    environ: dict[str, str], given: dict[str, object], says: str
+) -> None:
+    with pytest.raises(SettingError, match=says) as caught:
+        resolve(given, environ)
+    assert "secret" not in str(caught.value)
+
+
+def test_file_that_is_not_toml(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("url =")
+    with pytest.raises(SettingError, match="not TOML"):
+        resolve({}, environ)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"user-name": "ann", "user-password": "s%3cret"}),
+        "[security_password]\nuser-name = ann\nuser-password = s%3cret\n",
+    ],
+)
+def test_auth_file_of_iquery(environ: dict[str, str], tmp_path: Path, text: str) -> None:
+    path = tmp_path / "scidb" / "iquery.auth"
+    path.parent.mkdir()
+    path.write_text(text)
+    settings, sources = resolve({}, environ)
+    assert (settings.user, settings.password) == ("ann", "s%3cret")
+    assert sources["password"] == str(path)
+    assert read_auth(tmp_path / "nowhere") is None
+
+
+def test_auth_file_that_is_neither(tmp_path: Path) -> None:
+    (tmp_path / "auth").write_text("ann:secret")
+    with pytest.raises(SettingError, match="security_password") as caught:
+        read_auth(tmp_path / "auth")
+    assert "secret" not in str(caught.value).replace("security_password", "")
+
+
+def test_secrets_do_not_show(environ: dict[str, str]) -> None:
+    settings, sources = resolve({"user": "ann", "password": "s3cret", "http_password": "s3cret"}, environ)
+    assert "s3cret" not in repr(settings) + repr(sources) + repr(settings.password)
+    assert settings.password == "s3cret" and isinstance(settings.password, Secret)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(setting.help.endswith(".") and setting.type for setting in SETTINGS.values())
+    names = [setting.environment for setting in SETTINGS.values()]
+    assert len(set(names)) == len(names)
