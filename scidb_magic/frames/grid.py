@@ -57,7 +57,7 @@ def to_xarray(columns: Sequence[Column], schema: Schema) -> xr.Dataset:
     try:
         import xarray as xr
     except ImportError as error:
-        raise ScidbMagicError("as xarray needs: pip install 'scidb-magic[xarray]'.") from error
+        raise ScidbMagicError("Results as xarray need: pip install 'scidb-magic[xarray]'.") from error
 
     count = len(columns) - len(schema.attributes)
     dimensions = {d.name: np.asarray(d.values) for d in columns[:count]}

@@ -3,9 +3,9 @@
 What becomes what
     A DataFrame, Series or structured array of shape (n,) becomes one cell a row: its columns are
     attributes, its rows ``i = 0 … n-1``, unless some of its columns are named as the dimensions.
-    Named levels of an index that is no RangeIndex become the first columns; an unnamed index is
-    left out. An n-d array of shape (a, b, …) becomes an n-d array with the dimensions ``i, j, …``
-    from 0, or as named, and one attribute, or as many as its dtype has fields. Types: see `values`.
+    The named levels of an index become the first columns; an unnamed index is left out. An n-d
+    array of shape (a, b, …) becomes an n-d array with the dimensions ``i, j, …`` from 0, or as
+    named, and one attribute, or as many as its dtype has fields. Types: see `values`.
 
 How it gets there
     `encode` makes an `Upload`; its payload is sent to shim, which answers with a file name, and
@@ -233,9 +233,8 @@ def _series(data: Any, attribute: str) -> dict[Any, Any]:
     if data.columns.nlevels > 1:
         raise UploadError("The columns of the frame have several levels: give each one name first.")
     parts: list[tuple[Any, Any]] = [(data.columns[k], data.iloc[:, k]) for k in range(data.shape[1])]
-    if not isinstance(data.index, pd.RangeIndex):
-        levels = [(n, k) for k, n in enumerate(data.index.names) if n is not None]
-        parts = [(name, pd.Series(data.index.get_level_values(k))) for name, k in levels] + parts
+    levels = [(n, k) for k, n in enumerate(data.index.names) if n is not None]
+    parts = [(name, pd.Series(data.index.get_level_values(k))) for name, k in levels] + parts
     _check_names([name for name, _ in parts])
     return dict(parts)
 
@@ -244,8 +243,9 @@ def _check_names(names: Iterable[Any]) -> None:
     seen = set()
     for name in names:
         if not isinstance(name, str) or _NAME.fullmatch(name) is None or name.lower() in _RESERVED:
+            shown = repr(name) if isinstance(name, str) else f"The {type(name).__name__} {name}"
             raise UploadError(
-                f"{name!r} cannot be the name of an attribute or dimension in SciDB (letters, digits and"
+                f"{shown} cannot be the name of an attribute or dimension in SciDB (letters, digits and"
                 " _, no digit first, no word of AFL): rename it."
             )
         if name in seen:

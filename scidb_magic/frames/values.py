@@ -90,13 +90,17 @@ def refuse(name: str, row: int, value: object, why: str) -> UploadError:
     return UploadError(f"Column {name!r}, row {row}: {value!r} {why}.")
 
 
+def _no_type(name: str, type_: object) -> UploadError:
+    return UploadError(f"Column {name!r}: SciDB has no type for {type_}; convert it first.")
+
+
 # NumPy
 
 
 def _from_numpy(name: str, data: NDArray[Any], options: Options) -> Column:
     convert = _BY_KIND.get(data.dtype.kind)
     if convert is None:
-        raise UploadError(f"Column {name!r}: SciDB has no type for {data.dtype}; convert it first.")
+        raise _no_type(name, data.dtype)
     return convert(name, data, options)
 
 
@@ -122,7 +126,7 @@ def _masked(name: str, data: Any, options: Options) -> Column:
 def _numbers(name: str, data: NDArray[Any], options: Options) -> Column:
     type_ = _NUMBERS.get(data.dtype.newbyteorder("=").name)
     if type_ is None:
-        raise UploadError(f"Column {name!r}: SciDB has no type for {data.dtype}; convert it first.")
+        raise _no_type(name, data.dtype)
     missing = np.isnan(data) if options.nan_is_null and data.dtype.kind == "f" else None
     return _fixed(name, type_, data, missing)
 
@@ -141,7 +145,7 @@ def _texts(name: str, data: NDArray[Any], _: Options) -> Column:
 
 def _local_times(name: str, data: NDArray[Any], options: Options) -> Column:
     if data.dtype.names != ("time", "offset") or [data.dtype[k].kind for k in (0, 1)] != ["M", "m"]:
-        raise UploadError(f"Column {name!r}: SciDB has no type for {data.dtype}; convert it first.")
+        raise _no_type(name, data.dtype)
     missing = np.isnat(data["time"]) | np.isnat(data["offset"])
     local = _seconds(name, data["time"], options).view(np.int64)
     offset = data["offset"].astype("m8[s]").view(np.int64)
@@ -155,7 +159,9 @@ def _objects(name: str, data: NDArray[Any], options: Options) -> Column:
     convert = _BY_CONTENT.get(kind)
     if convert is None:
         row = _odd_one(data)
-        raise refuse(name, row, data[row], f"has no SciDB type beside the others ({kind}); convert it first")
+        raise refuse(
+            name, row, data[row], f"has no SciDB type with the rest of its column ({kind}); convert it"
+        )
     return convert(name, data, options)
 
 
@@ -207,7 +213,7 @@ def _object_integers(name: str, data: NDArray[Any], _: Options) -> Column:
         if ((values >= low) & (values <= high)).all():
             return _fixed(name, type_, values.astype(type_), missing)
     row = int(np.argmax((values < np.iinfo("int64").min) | (values > np.iinfo("int64").max)))
-    raise refuse(name, row, data[row], "is beside the others beyond SciDB's int64 and uint64")
+    raise refuse(name, row, data[row], "fits, with the rest of its column, neither int64 nor uint64")
 
 
 def _object_floats(name: str, data: NDArray[Any], _: Options) -> Column:
@@ -222,6 +228,10 @@ def _object_times(name: str, data: NDArray[Any], options: Options) -> Column:
 
     try:
         times = pd.Series(pd.to_datetime(data))
+    except pd.errors.OutOfBoundsDatetime:
+        # pandas 2 keeps objects in nanoseconds only
+        empty = np.array(np.datetime64("NaT"), dtype=object)
+        return _times(name, np.where(pd.isna(data), empty, data).astype("M8[us]"), options)
     except (ValueError, TypeError) as error:
         raise UploadError(f"Column {name!r}: these times go together in no type: {error}.") from error
     return _from_series(name, times, options)
@@ -299,9 +309,7 @@ def _from_arrow(name: str, data: Any, options: Options) -> Column:
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        raise UploadError(
-            f"Column {name!r}: SciDB has no type for {data.dtype}; convert it first."
-        ) from error
+        raise _no_type(name, data.dtype) from error
     if pa.types.is_date(array.type):
         array = array.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(array.type):
@@ -312,7 +320,7 @@ def _from_arrow(name: str, data: Any, options: Options) -> Column:
         return _moments(name, zoned, options)
     type_ = _ARROW.get(str(array.type))
     if type_ is None:
-        raise UploadError(f"Column {name!r}: SciDB has no type for {array.type}; convert it first.")
+        raise _no_type(name, array.type)
     if str(array.type) == "halffloat":
         array = array.cast(pa.float32())
     return arrow.from_array(array, Attribute(name, type_))

@@ -140,7 +140,7 @@ def from_array(array: pa.Array[Any], attribute: Attribute) -> Column:
     missing = np.asarray(array.is_null())
     try:
         values = _values(array, attribute.type, missing)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise WireError(f"Column {attribute.name!r} is {array.type}, not {attribute.type}.") from error
     codes = np.where(missing, 0, PRESENT).astype(np.int8) if attribute.nullable else None
     return Column(attribute.name, attribute.type, values, codes)
@@ -163,6 +163,8 @@ def _values(array: Any, type_: str, missing: NDArray[np.bool_]) -> Any:
         values[lengths > 0] = data[(np.cumsum(lengths) - lengths)[lengths > 0]]
         return values
     if type_ == "datetimetz":
+        if not pa.types.is_struct(array.type):
+            raise pa.ArrowTypeError("no struct")
         out = np.zeros(len(array), dtype_of(type_))
         for name, arrow_type in (("time", pa.timestamp("s")), ("offset", pa.duration("s"))):
             part = array.field(name).cast(arrow_type).cast(pa.int64())

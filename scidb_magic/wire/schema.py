@@ -157,7 +157,7 @@ def distinct_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _star(value: int | None) -> str:
-    return "*" if value is None or value == MAX_COORDINATE else str(value)
+    return "*" if value is None else str(value)
 
 
 _TOKEN = re.compile(
@@ -240,6 +240,8 @@ class _Reader:
             return Dimension(names[0])
         low = self.lower_bound()
         high = self.number("an upper bound") if self.accept(":") else None
+        if high == MAX_COORDINATE:
+            high = None
         overlap, chunk = None, None
         if self.accept(":"):
             overlap = self.number("an overlap")
