@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 from typing import Any
@@ -320,4 +321,46 @@ def test_what_is_not_quite_http(wire: Any, request_head: bytes, status: int) -> 
 def test_a_client_that_says_nothing_gets_nothing(wire: Any) -> None:
     assert wire.raw(b"") == b""
     assert wire.raw(b"GET /vers") == b""
+    assert wire("/version").status == 200
+
+
+def test_random_requests_get_a_status_and_leave_the_server_alive(wire: Any) -> None:
+    source = random.Random(20240229)
+    pieces = [
+        b"GET ",
+        b"POST ",
+        b"HEAD ",
+        b"/",
+        b"/version",
+        b"/execute_query?id=",
+        b"/upload?",
+        b"%",
+        b"%zz",
+        b"&",
+    ]
+    pieces += [
+        b" HTTP/1.1\r\n",
+        b" HTTP/1.0\r\n",
+        b"\r\n",
+        b"\n",
+        b"\x00",
+        b"\xff\xfe",
+        b"Content-Length: ",
+        b"7",
+    ]
+    pieces += [
+        b"Range: bytes=",
+        b"-",
+        b"Host: localhost",
+        b":",
+        b"Authorization: Digest ",
+        b'"',
+        b"=",
+        b"\r\n\r\n",
+    ]
+    for _ in range(300):
+        request = b"".join(source.choices(pieces, k=source.randint(1, 12)))
+        answer = wire.raw(request)
+        whole = b"\r\n\r\n" in request
+        assert re.match(rb"HTTP/1\.1 \d{3} ", answer) if whole else not answer, request
     assert wire("/version").status == 200
