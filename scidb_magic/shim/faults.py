@@ -10,7 +10,7 @@ import urllib3.exceptions as wire
 
 from scidb_magic import errors
 
-_PATH = re.compile(r"(?:/[^\s'\"/]+)*/shim_(?:in|out)put_buf_\w+")
+_PATH = re.compile(r"(?:/[^\s'\"/]+)*/shim_(?:in|out)put_buf\w*")
 _WORDS: dict[int, tuple[type[errors.ShimError], str]] = {
     400: (errors.BadRequest, "Shim did not understand the request"),
     401: (errors.AuthenticationFailed, "The server refused user or password"),
@@ -67,8 +67,9 @@ def _reason(error: BaseException) -> str:
 _KINDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((requests.exceptions.SSLError, wire.SSLError), "tls"),
     ((wire.NameResolutionError,), "dns"),
-    ((requests.exceptions.ConnectTimeout, wire.ConnectTimeoutError), "timeout"),
+    # A refused connection is a kind of ConnectTimeoutError to urllib3.
     ((wire.NewConnectionError, ConnectionRefusedError), "refused"),
+    ((requests.exceptions.ConnectTimeout, wire.ConnectTimeoutError), "timeout"),
     ((requests.exceptions.ReadTimeout, wire.ReadTimeoutError), "slow"),
     ((requests.exceptions.ChunkedEncodingError, wire.IncompleteRead), "half"),
 )

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scidb_magic.afl import script
+from scidb_magic.afl.lexer import Kind, tokens
+
+PIECES = [
+    "scan(A)",
+    "'",
+    '"',
+    ";",
+    "--",
+    "//",
+    "/*",
+    "*/",
+    "\n",
+    " ",
+    "[i=0:3;",
+    "]",
+    "\\",
+    "\\'",
+    "é",
+    "(",
+    ")",
+    "a.b",
+]
+texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=20).map("".join)
+
+
+@given(texts)
+def test_the_lexer_loses_nothing(text: str) -> None:
+    found = tokens(text)
+    assert "".join(token.text for token in found) == text
+    assert [token.start for token in found[1:]] == [token.end for token in found[:-1]]
+
+
+@given(texts)
+def test_statements_stand_where_they_say(text: str) -> None:
+    for statement in script.split(text):
+        assert text[statement.start :].startswith(statement.text)
+        assert len(statement.bare) == len(statement.text)
+        assert statement.bare.count("\n") == statement.text.count("\n")
+        assert all(token.kind is not Kind.COMMENT for token in tokens(statement.bare))
+
+
+@pytest.mark.parametrize(
+    ("cell", "statements"),
+    [
+        ("scan(A)", ["scan(A)"]),
+        ("scan(A);", ["scan(A)"]),
+        ("scan(A); ;\n scan(B) ", ["scan(A)", "scan(B)"]),
+        (
+            "create array A <x:int64>[i=0:3; j=0:3]; scan(A)",
+            ["create array A <x:int64>[i=0:3; j=0:3]", "scan(A)"],
+        ),
+        ("filter(A, s = 'a;b'); scan(B)", ["filter(A, s = 'a;b')", "scan(B)"]),
+        (r"filter(A, s = 'it\'s; x')", [r"filter(A, s = 'it\'s; x')"]),
+        ("scan(A -- one; two\n); scan(B)", ["scan(A -- one; two\n)", "scan(B)"]),
+        ("scan(A /* ; /* ; */ ; */); scan(B)", ["scan(A /* ; /* ; */ ; */)", "scan(B)"]),
+        ("-- only this; and that", []),
+        ("scan(A); -- done", ["scan(A)"]),
+        ("", []),
+    ],
+)
+def test_split(cell: str, statements: list[str]) -> None:
+    assert [statement.text for statement in script.split(cell)] == statements
+
+
+def test_comments_are_blanked_in_place() -> None:
+    statement = script.split("scan(A /* x\ny */, -- z\n B) -- end")[0]
+    assert statement.text == "scan(A /* x\ny */, -- z\n B)"
+    assert statement.bare == "scan(A     \n    ,     \n B)"
+
+
+@pytest.mark.parametrize(
+    ("afl", "kind"),
+    [
+        ("scan(A)", "read"),
+        ("aggregate(filter(A, x > abs(-3) and (y < 2)), sum(x), i)", "read"),
+        ("op_count(A)", "read"),
+        ("equi_join(A, B, left_names: i, right_names: j)", "read"),
+        ("store(filter(A, true), B)", "change"),
+        ("STORE(A, B)", "change"),
+        ("filter(stream(A, 'cat'), true)", "change"),
+        ("load(A, 'f')", "change"),
+        ("create array A <x:int64>[i=0:3]", "change"),
+        ("frobnicate(A)", "unknown"),
+        ("filter(A, frobnicate(x))", "unknown"),
+        ("filter(A, s = 'store(A, B)')", "read"),
+        ("A", "unknown"),
+    ],
+)
+def test_kind(afl: str, kind: str) -> None:
+    assert script.kind_of(afl) == kind
+
+
+def test_users_add_operators_that_only_read() -> None:
+    assert script.kind_of("frobnicate(A)", {"frobnicate"}) == "read"
+
+
+@pytest.mark.parametrize(
+    ("afl", "result"),
+    [
+        ("scan(A)", True),
+        ("store(A, B)", False),
+        ("Remove(A)", False),
+        ("create temp array A <x:int64>[i=0:3]", False),
+        ("consume(A)", False),
+        ("load_library('x')", False),
+        ("list()", True),
+        ("frobnicate(A)", True),
+        ("load(A, 'f')", False),
+    ],
+)
+def test_result(afl: str, result: bool) -> None:
+    assert script.has_result(afl) is result

@@ -1,0 +1,235 @@
+"""The client against sockets that answer as told: every status, every fault of a network."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scidb_magic import errors
+from scidb_magic.shim.client import ShimClient
+
+SID = "abcdefghijklmnopqrstuvwxyz012345"
+
+
+class Scripted:
+    """A server that gives each connection the next of its answers and keeps what it was asked."""
+
+    def __init__(self, *answers: bytes, context: ssl.SSLContext | None = None) -> None:
+        self.asked: list[bytes] = []
+        self._answers = answers
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http{'s' if context else ''}://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        for answer in self._answers:
+            connection, _ = self._socket.accept()
+            try:
+                with (
+                    self._context.wrap_socket(connection, server_side=True)
+                    if self._context
+                    else connection as one
+                ):
+                    request = b""
+                    while b"\r\n\r\n" not in request:
+                        request += one.recv(65536)
+                    self.asked.append(request)
+                    one.sendall(answer)
+            except (OSError, ssl.SSLError):
+                self.asked.append(b"")
+
+    def close(self) -> None:
+        self._thread.join(10)
+        self._socket.close()
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., Scripted]]:
+    made: list[Scripted] = []
+
+    def make(*answers: bytes, **more: Any) -> Scripted:
+        made.append(Scripted(*answers, **more))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
+def answer(status: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def ok(body: bytes) -> bytes:
+    return answer("200 OK", body, "Content-Type: text/plain")
+
+
+def error(status: int, body: str) -> bytes:
+    return answer(f"{status} ERROR", body.encode(), "Content-Type: text/html")
+
+
+def test_every_endpoint_is_asked_as_shim_wants_it(scripted: Any) -> None:
+    server = scripted(
+        ok(b"19.11.5"), ok(SID.encode()), ok(b"17"), ok(b"0,1\n"), ok(b"/tmp/f"), ok(b""), ok(b"")
+    )
+    client = ShimClient(server.url)
+    assert client.version() == "19.11.5"
+    assert client.new_session(user="ann", password="p w", admin=True) == SID
+    assert client.execute_query(SID, "scan(A)", save="csv+", prefix="p()", atts_only=True) == "17"
+    assert client.read_lines(SID) == b"0,1\n"
+    assert client.upload(SID, b"data") == "/tmp/f"
+    client.cancel(SID)
+    client.release_session(SID)
+    lines = [request.split(b"\r\n")[0].decode() for request in server.asked]
+    assert lines == [
+        "GET /version HTTP/1.1",
+        "GET /new_session?user=ann&password=p+w&admin=1 HTTP/1.1",
+        f"GET /execute_query?id={SID}&query=scan%28A%29&save=csv%2B&atts_only=1&prefix=p%28%29 HTTP/1.1",
+        f"GET /read_lines?id={SID}&n=0 HTTP/1.1",
+        f"POST /upload?id={SID} HTTP/1.1",
+        f"GET /cancel?id={SID} HTTP/1.1",
+        f"GET /release_session?id={SID} HTTP/1.1",
+    ]
+    assert all(b"Connection: close" in request for request in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.BadRequest),
+        (401, errors.AuthenticationFailed),
+        (404, errors.SessionNotFound),
+        (409, errors.NoQuery),
+        (410, errors.NotSaved),
+        (416, errors.OutOfRange),
+        (500, errors.ServerFailure),
+        (502, errors.GatewayFailure),
+        (503, errors.OutOfResources),
+        (418, errors.NotShim),
+    ],
+)
+def test_one_error_a_status(scripted: Any, status: int, kind: type[errors.ShimError]) -> None:
+    server = scripted(error(status, "Said in /var/lib/shim_output_buf_XyZ"))
+    with pytest.raises(kind) as caught:
+        ShimClient(server.url).read_lines(SID)
+    assert caught.value.status == status
+    assert "shim_output_buf" not in str(caught.value) + caught.value.body
+    assert SID not in str(caught.value)
+
+
+def test_refused_query_is_a_query_error(scripted: Any) -> None:
+    with pytest.raises(errors.QueryError):
+        ShimClient(scripted(error(406, "Error id: scidb::A::B")).url).execute_query(SID, "scan(A)")
+
+
+def test_text_is_utf_8_without_a_charset(scripted: Any) -> None:
+    body = "naïve\xff".encode() + b"\xff"
+    assert ShimClient(scripted(ok(body)).url).read_lines(SID) == body
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ok(b"<html>It works!</html>"),
+        answer("404 Not Found", b"Error 404: Not Found"),
+        answer("302 Found", b"", "Location: /elsewhere"),
+    ],
+)
+def test_what_is_not_shim(scripted: Any, said: bytes) -> None:
+    with pytest.raises(errors.NotShim, match=r"check the URL|status 302"):
+        ShimClient(scripted(said).url).version()
+
+
+def test_debug_that_is_not_there(scripted: Any) -> None:
+    assert ShimClient(scripted(answer("404 Not Found", b"Error 404: Not Found")).url).debug() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"), [(b"", "reset"), (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", "half")]
+)
+def test_no_answer_or_half_of_one(scripted: Any, said: bytes, reason: str) -> None:
+    with pytest.raises(errors.ShimUnreachable) as caught:
+        ShimClient(scripted(said).url).read_bytes(SID)
+    assert (caught.value.reason, caught.value.sent) == (reason, True)
+    assert SID not in str(caught.value) and caught.value.__cause__ is None
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(errors.ShimUnreachable) as caught:
+        ShimClient(f"http://127.0.0.1:{port}").version()
+    assert (caught.value.reason, caught.value.sent) == ("refused", False)
+
+
+def test_no_such_host() -> None:
+    with pytest.raises(errors.ShimUnreachable) as caught:
+        ShimClient("http://no-such-host.invalid").version()
+    assert (caught.value.reason, caught.value.sent) == ("dns", False)
+
+
+def test_connect_has_a_time_out() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        with pytest.raises(errors.ShimUnreachable) as caught:
+            ShimClient(f"http://127.0.0.1:{port}", connect_timeout=0.3).version()
+        for one in waiting:
+            one.close()
+    assert (caught.value.reason, caught.value.sent) == ("timeout", False)
+
+
+def test_too_long_a_query_is_not_sent(scripted: Any) -> None:
+    with pytest.raises(errors.RequestTooLong, match="262,000"):
+        ShimClient("http://127.0.0.1:9").execute_query(SID, "x" * 262_000)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tls")
+    openssl = shutil.which("openssl")
+    assert openssl is not None
+    command = (
+        f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+        " -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem"
+    )
+    subprocess.run(
+        command.split(),
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_tls(scripted: Any, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    server = scripted(ok(b"19.11.5"), ok(b"19.11.5"), ok(b""), context=context)
+    assert ShimClient(server.url, verify=str(certificate / "cert.pem")).version() == "19.11.5"
+    assert ShimClient(server.url, verify=False).version() == "19.11.5"
+    with pytest.raises(errors.ShimUnreachable) as caught:
+        ShimClient(server.url).version()
+    assert (caught.value.reason, caught.value.sent) == ("tls", False)
+
+
+def test_nothing_secret_shows() -> None:
+    client = ShimClient("http://h:1", http_auth=("ann", "s3cret"))
+    assert repr(client) == "ShimClient('http://h:1')"

@@ -1,0 +1,77 @@
+"""SciDB's error texts, as recorded, under the query that was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from scidb_magic.shim import slots
+from scidb_magic.shim.complaint import query_error
+
+TEXT = """\
+UserQueryException in file: src/query/parser/Translator.cpp function: f line: 1 instance: s0-i0 (0)
+Error id: scidb::SCIDB_SE_QPROC::SCIDB_LE_ARRAY_DOESNT_EXIST
+Error description: Query processor error. Array 'public.nope' does not exist.
+{echo}"""
+
+
+@pytest.fixture
+def failures(conformance: Path) -> list[dict[str, str]]:
+    scripts = [json.loads(line) for line in (conformance / "afl.jsonl").read_text().splitlines()]
+    return [step for script in scripts for step in script["steps"] if step["status"] == 406]
+
+
+def test_recorded_errors(failures: list[dict[str, str]]) -> None:
+    placed = 0
+    for step in failures:
+        error = query_error(step["body"], step["query"], saved=step["save"] is not None)
+        short, long = re.findall(r"scidb::(\w+)::(\w+)", step["body"])[0]
+        assert (error.short_code, error.code) == (short, long)
+        assert "shim_output_buf" not in error.body + error.description
+        assert "^" not in error.description and "Failed query id" not in error.description
+        if "^" in step["body"]:
+            placed += 1
+            assert error.position is not None
+            assert 0 <= error.position <= len(error.statement)
+        quoted = re.search(r"[Aa]rray 'public\.(\w+)' does not exist|ttribute '(\w+)' does not", step["body"])
+        if quoted and "^" in step["body"]:
+            name = quoted[1] or quoted[2]
+            assert error.statement[error.position :].startswith(name)
+    assert placed > 80
+
+
+def test_caret_under_a_wrapped_query() -> None:
+    echo = "save(scan(nope),'/tmp/x/shim_output_buf_KnLCf0',0,'csv+')\n          ^^^^\n"
+    error = query_error(TEXT.format(echo=echo), "scan(nope)", saved=True)
+    assert (error.position, error.length, error.statement) == (5, 4, "scan(nope)")
+    assert error.description == "Query processor error. Array 'public.nope' does not exist."
+    assert "/tmp/x" not in error.body
+
+
+def test_caret_in_a_later_line() -> None:
+    echo = "save(filter(\n  scan(nope),\n       ^^^^\n  true),'/tmp/shim_output_buf_x',0,'csv+')\n"
+    error = query_error(TEXT.format(echo=echo), "filter(\n  scan(nope),\n  true)", saved=True)
+    assert error.statement[error.position :].startswith("nope")
+
+
+def test_query_inside_show() -> None:
+    error = query_error(TEXT.format(echo="scan(nope)\n     ^^^^\n"), "show('scan(nope)','afl')", saved=True)
+    assert (error.statement, error.position) == ("scan(nope)", 5)
+
+
+def test_run_time_error_has_a_query_id() -> None:
+    error = query_error(TEXT.format(echo="Failed query id: 0.1795379451930115923"), "scan(A)", saved=False)
+    assert (error.position, error.query_id) == (None, "0.1795379451930115923")
+
+
+def test_text_that_is_none_of_scidbs() -> None:
+    error = query_error("out of luck", "scan(A)", saved=False)
+    assert (error.code, error.description) == ("UNKNOWN", "out of luck")
+
+
+def test_slot_listing() -> None:
+    listing = "slot 0, sid 8lah1n, avail 0\nslot 1, sid NA, avail 1\nnonsense\n"
+    assert slots.parse(listing) == [slots.SlotLine(0, "8lah1n", False), slots.SlotLine(1, None, True)]
