@@ -1,0 +1,141 @@
+"""Splits delimited text into fields: where each begins and ends, before anything is read from it.
+
+Text without quotes is split by NumPy at once, text with quotes by one regular expression. Like SciDB's
+CSV, a field in quotes may hold separators and line ends, doubled quotes, and quotes after a backslash;
+blanks around a field do not count; empty lines are passed over. TSV has none of this: each line feed ends
+a record, each tab a field.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from scidb_magic.embedded.engine.formats.names import Layout
+from scidb_magic.embedded.engine.formats.values import BINARY, Texts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Offsets = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+    Spans = tuple[Offsets, Offsets, Mask, Mask]
+
+LF, CR = 10, 13
+_BLANKS = (32, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """All fields of a file, one after the other.
+
+    Attributes
+    ----------
+    start, stop : numpy.ndarray of int64, shape (fields,)
+        Byte offsets, without quotes.
+    quoted : numpy.ndarray of bool, shape (fields,)
+    last : numpy.ndarray of bool, shape (fields,)
+        Whether the field ends its record.
+    quote : bytes
+        What the quoted stand in; empty in TSV.
+    """
+
+    start: Offsets
+    stop: Offsets
+    quoted: Mask
+    last: Mask
+    quote: bytes
+
+
+def split(data: bytes, layout: Layout) -> Fields:
+    """Split the whole text of a file."""
+    if layout.tabular:
+        return Fields(*_split_plain(np.frombuffer(data, np.uint8), layout.separator[0], (LF,)), b"")
+    quote = layout.quote or _guess_quote(data, layout.separator)
+    if quote in data:
+        spans = _split_quoted(data, layout.separator, quote)
+    else:
+        raw = np.frombuffer(data, np.uint8)
+        start, stop, quoted, last = _split_plain(raw, layout.separator[0], (LF, CR))
+        spans = *_trimmed(raw, start, stop, layout.separator[0]), quoted, last
+    return Fields(*_without_empty_lines(spans), quote)
+
+
+def take(data: bytes, start: Offsets, stop: Offsets) -> Texts:
+    """The texts ``data[start:stop]`` of ascending ranges; null where a start is -1."""
+    present = start >= 0
+    begin, end = start[present], stop[present]
+    lengths = np.zeros(len(start), np.int64)
+    lengths[present] = end - begin
+    offsets: Any = np.zeros(len(start) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    # the k-th byte of a text lies as far behind its start as it lies behind its own first byte
+    picked = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1][present], end - begin)
+    taken: Any = np.frombuffer(data, np.uint8)[picked]
+    validity = None
+    if not present.all():
+        validity = pa.py_buffer(np.packbits(present, bitorder="little").tobytes())
+    return pa.Array.from_buffers(BINARY, len(start), [validity, pa.py_buffer(offsets), pa.py_buffer(taken)])
+
+
+def _split_plain(raw: NDArray[np.uint8], separator: int, line_ends: tuple[int, ...]) -> Spans:
+    line_end = np.isin(raw, line_ends)
+    stop = np.flatnonzero(line_end | (raw == separator))
+    last = line_end[stop]
+    if len(raw) and not line_end[-1]:
+        stop, last = np.append(stop, len(raw)), np.append(last, True)
+    start = np.concatenate([[0], stop[:-1] + 1]) if len(stop) else stop
+    return start, stop, np.zeros(len(stop), np.bool_), last
+
+
+def _split_quoted(data: bytes, separator: bytes, quote: bytes) -> Spans:
+    mark, end = re.escape(quote), re.escape(separator)
+    field = re.compile(
+        rb"[ \t]*(?:%b((?:[^%b\\]|\\.|%b%b)*)%b[ \t]*|([^%b\r\n]*?)[ \t]*)(?:%b|(\r\n?|\n|\Z))"
+        % (mark, mark, mark, mark, mark, end, end),
+        re.DOTALL,
+    )
+    start, stop, quoted, last = array("q"), array("q"), bytearray(), bytearray()
+    for match in field.finditer(data):
+        in_quotes = match.start(1) >= 0
+        begin, finish = match.span(1 if in_quotes else 2)
+        start.append(begin)
+        stop.append(finish)
+        quoted.append(in_quotes)
+        last.append(match.start(3) >= 0)
+    return (
+        np.array(start, np.int64),
+        np.array(stop, np.int64),
+        np.frombuffer(bytes(quoted), np.bool_),
+        np.frombuffer(bytes(last), np.bool_),
+    )
+
+
+def _guess_quote(data: bytes, separator: bytes) -> bytes:
+    """The first quote that opens a field; SciDB guesses too."""
+    found = re.search(rb"(?:^|[\r\n%b])[ \t]*(['\"])" % re.escape(separator), data)
+    return found[1] if found else b"'"
+
+
+def _trimmed(
+    raw: NDArray[np.uint8], start: Offsets, stop: Offsets, separator: int
+) -> tuple[Offsets, Offsets]:
+    blanks = [blank for blank in _BLANKS if blank != separator]
+    start, stop = start.copy(), stop.copy()
+    while len(leading := np.flatnonzero(start < stop)[np.isin(raw[start[start < stop]], blanks)]):
+        start[leading] += 1
+    while len(trailing := np.flatnonzero(start < stop)[np.isin(raw[stop[start < stop] - 1], blanks)]):
+        stop[trailing] -= 1
+    return start, stop
+
+
+def _without_empty_lines(spans: Spans) -> Spans:
+    start, stop, quoted, last = spans
+    first = np.concatenate([[True], last[:-1]]) if len(last) else last
+    kept = ~(first & last & (start == stop) & ~quoted)
+    return start[kept], stop[kept], quoted[kept], last[kept]

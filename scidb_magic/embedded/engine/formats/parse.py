@@ -1,0 +1,281 @@
+"""Text to values, whole columns at a time; the way back of `values`.
+
+A column comes as an Arrow array of ``large_binary``: the text of each field, quotes and escapes already
+taken off, null where the record has no such field. Null, and the reasons why a value is missing, are
+written ``null``, ``\\N`` and ``?n``; which of these a format knows, its `Dialect` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scidb_magic.embedded.engine.formats import datetimes
+from scidb_magic.embedded.engine.formats.values import BINARY, Texts, Values
+from scidb_magic.wire.schema import Attribute
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+MAX_REASON = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What stands for null in a format.
+
+    Attributes
+    ----------
+    nulls : tuple of bytes
+        Words.
+    empty_is_null : bool
+        Whether an empty field does too.
+    everywhere : bool
+        Whether the words mean null also where an attribute does not allow it, which is then wrong;
+        else they are text like any other there.
+    """
+
+    nulls: tuple[bytes, ...]
+    empty_is_null: bool = False
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One column.
+
+    Attributes
+    ----------
+    values : pyarrow.Array
+        Physical type as in `relation.PHYSICAL`, null at the missing.
+    reasons : numpy.ndarray of uint8, shape (rows,), optional
+        None where all missing values have reason 0.
+    failed : dict of int to str
+        Row -> what is wrong there. The value there is null, or a zero where null is not allowed.
+    """
+
+    values: Values
+    reasons: NDArray[np.uint8] | None
+    failed: dict[int, str]
+
+
+def column(texts: Texts, quoted: Mask | None, attribute: Attribute, dialect: Dialect) -> Parsed:
+    """Read one column.
+
+    Parameters
+    ----------
+    texts : pyarrow.Array of large_binary, shape (rows,)
+    quoted : numpy.ndarray of bool, shape (rows,), optional
+        Fields that stood in quotes, which are never null.
+    attribute : Attribute
+    dialect : Dialect
+    """
+    failed: dict[int, str] = {}
+    texts = _with_default(texts, attribute)
+    missing, reasons = _missing(texts, quoted, attribute, dialect, failed)
+    if missing.any():
+        texts = pc.if_else(pa.array(~missing), texts, pa.scalar(None, BINARY))
+    values = _values(texts, attribute.type, failed)
+    if not attribute.nullable and values.null_count:
+        for row in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)):
+            failed.setdefault(int(row), f"Assigning null to non-nullable attribute '{attribute.name}'")
+        values = pc.coalesce(values, zero(attribute.type))
+    return Parsed(values, reasons if reasons.any() else None, failed)
+
+
+def zero(type: str) -> pa.Scalar[Any]:
+    """SciDB's value of a type where none is given: 0, false, the empty string."""
+    if type == "datetimetz":
+        return pa.scalar({"time": 0, "offset": 0}, _ARROW[type])
+    return pa.scalar({"bool": False, "string": "", "binary": b""}.get(type, 0), _ARROW[type])
+
+
+def _with_default(texts: Texts, attribute: Attribute) -> Texts:
+    """Absent fields get the attribute's default; null stays where that is null."""
+    if not texts.null_count:
+        return texts
+    default = attribute.default
+    if default is None:
+        if attribute.nullable:
+            return texts
+        default = {"string": "", "char": "", "datetime": "1970-01-01", "datetimetz": "1970-01-01 +00:00"}.get(
+            attribute.type, "0"
+        )
+    elif default.lower() == "null":
+        return texts
+    if len(default) > 1 and default[0] == default[-1] == "'":
+        default = re.sub(r"\\(.)", r"\1", default[1:-1])
+    return texts.fill_null(default.encode())
+
+
+def _missing(
+    texts: Texts, quoted: Mask | None, attribute: Attribute, dialect: Dialect, failed: dict[int, str]
+) -> tuple[Mask, NDArray[np.uint8]]:
+    """Which values are missing, and why."""
+    missing = texts.is_null().to_numpy(zero_copy_only=False)
+    reasons = np.zeros(len(texts), np.uint8)
+    if not (attribute.nullable or dialect.everywhere):
+        return missing, reasons
+    bare = np.ones(len(texts), np.bool_) if quoted is None else ~quoted
+    words = [*dialect.nulls, *([b""] if dialect.empty_is_null else [])]
+    missing = missing | (_mask(pc.is_in(texts, pa.array(words, BINARY))) & bare)
+    for row in np.flatnonzero(_mask(pc.starts_with(texts, "?")) & bare).tolist():
+        text = texts[row].as_py()
+        if not text[1:].isdigit():
+            continue
+        missing[row] = True
+        if int(text[1:]) > MAX_REASON:
+            failed[row] = f"The integer '{text.decode()}' is not a valid missing reason code"
+        else:
+            reasons[row] = int(text[1:])
+    return missing, reasons
+
+
+def _mask(booleans: Values) -> Mask:
+    mask: Mask = booleans.fill_null(False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _values(texts: Texts, type: str, failed: dict[int, str]) -> Values:
+    """All at once where Arrow understands every text, else one by one."""
+    quick = _QUICK.get(type, _cast)
+    try:
+        return quick(texts, type)
+    except pa.ArrowInvalid:
+        pass
+    read = _ONE[type]
+    values: list[Any] = []
+    for row, text in enumerate(texts.to_pylist()):
+        value = None
+        if text is not None:
+            try:
+                value = read(text.decode("utf-8", "surrogateescape"), type)
+            except (ValueError, OverflowError) as error:
+                failed[row] = str(error)
+        values.append(value)
+    return pa.array(values, _ARROW[type])
+
+
+def _cast(texts: Texts, type: str) -> Values:
+    return texts.cast(pa.large_string()).cast(_ARROW[type])
+
+
+def _quick_datetime(texts: Texts, _type: str) -> Values:
+    moments = pc.strptime(texts.cast(pa.large_string()), "%Y-%m-%d %H:%M:%S", "s")
+    return moments.cast(pa.int64())
+
+
+def _no_quick_way(_texts: Texts, _type: str) -> Values:
+    raise pa.ArrowInvalid("value by value")
+
+
+def _cannot(text: str, type: str, why: str) -> ValueError:
+    return ValueError(f"Failed to parse string '{text}' as {type} ({why})")
+
+
+def _integer(text: str, type: str) -> int:
+    if not re.fullmatch(r"\s*[+-]?\d+\s*", text, re.ASCII):
+        raise _cannot(text, type, "non-digits")
+    value = int(text)
+    bits = int(type.lstrip("uint"))
+    low, high = (0, 2**bits - 1) if type.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if not low <= value <= high:
+        raise _cannot(text, type, "out of range")
+    return value
+
+
+def _number(text: str, type: str) -> float:
+    try:
+        return float(text.replace("_", "?"))
+    except ValueError:
+        raise _cannot(text, type, "not a number") from None
+
+
+_WORDS = {
+    **dict.fromkeys(("true", "t", "yes", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "0"), False),
+}
+
+
+def _bool(text: str, type: str) -> bool:
+    value = _WORDS.get(text.strip().lower())
+    if value is None:
+        raise _cannot(text, type, "neither true nor false")
+    return value
+
+
+def _char(text: str, type: str) -> int:
+    raw = text.encode("utf-8", "surrogateescape")
+    if len(raw) == 2 and raw[:1] == b"\\":
+        raw = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"0": b"\0"}.get(raw[1:], raw[1:])
+    if len(raw) > 1:
+        raise _cannot(text, type, "more than one byte")
+    return raw[0] if raw else 0
+
+
+def _string(text: str, type: str) -> str:
+    if any("\udc80" <= letter <= "\udcff" for letter in text):
+        raise _cannot(text.encode("utf-8", "replace").decode(), type, "not UTF-8")
+    return text
+
+
+def _datetime(text: str, _type: str) -> int:
+    seconds, offset = datetimes.parse(text)
+    return seconds - (offset or 0)
+
+
+def _datetimetz(text: str, _type: str) -> dict[str, int]:
+    seconds, offset = datetimes.parse(text)
+    return {"time": seconds, "offset": offset or 0}
+
+
+def _binary(text: str, type: str) -> bytes:
+    raise _cannot(text, type, "no text is bytes")
+
+
+_ARROW: dict[str, pa.DataType] = {
+    "int8": pa.int8(),
+    "int16": pa.int16(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "uint8": pa.uint8(),
+    "uint16": pa.uint16(),
+    "uint32": pa.uint32(),
+    "uint64": pa.uint64(),
+    "bool": pa.bool_(),
+    "char": pa.uint8(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "string": pa.large_string(),
+    "binary": pa.large_binary(),
+    "datetime": pa.int64(),
+    "datetimetz": pa.struct([("time", pa.int64()), ("offset", pa.int64())]),
+}
+
+_QUICK: dict[str, Callable[[Texts, str], Values]] = {
+    "datetime": _quick_datetime,
+    "datetimetz": _no_quick_way,
+    "char": _no_quick_way,
+    "binary": _no_quick_way,
+}
+
+_ONE: dict[str, Callable[[str, str], Any]] = {
+    **dict.fromkeys(("int8", "int16", "int32", "int64"), _integer),
+    **dict.fromkeys(("uint8", "uint16", "uint32", "uint64"), _integer),
+    "bool": _bool,
+    "char": _char,
+    "float": _number,
+    "double": _number,
+    "string": _string,
+    "binary": _binary,
+    "datetime": _datetime,
+    "datetimetz": _datetimetz,
+}
