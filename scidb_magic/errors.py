@@ -281,9 +281,12 @@ class EngineError(ScidbMagicError):
     ----------
     query_id : str, optional
         Id of the query that failed while it ran, such as ``"0.1795379453"``; None before that.
+    statement : str, optional
+        The text that `span` is about, where that is not the statement itself (``show('…')``).
     """
 
     query_id: str | None = None
+    statement: str | None = None
 
     def __init__(
         self,

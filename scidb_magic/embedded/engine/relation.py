@@ -50,6 +50,8 @@ class Relation:
         Attributes that have a column ``m{k}``.
     attribute_qualifiers, dimension_qualifiers : tuple of frozenset of str
         For each attribute and dimension the array names and aliases that may stand before it.
+    distribution : str, optional
+        As ``show`` prints it: ``hashed``, or None where the operator leaves it open.
     """
 
     schema: Schema
@@ -57,6 +59,7 @@ class Relation:
     codes: frozenset[int] = frozenset()
     attribute_qualifiers: tuple[frozenset[str], ...] = field(default=())
     dimension_qualifiers: tuple[frozenset[str], ...] = field(default=())
+    distribution: str | None = "hashed"
 
 
 @dataclass(frozen=True, slots=True)

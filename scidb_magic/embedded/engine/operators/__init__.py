@@ -1,0 +1,57 @@
+"""The table of operators: one name, one rule.
+
+    build.py        build
+    select.py       scan apply filter project between limit
+    cast.py         cast
+    aggregate.py    aggregate
+    redimension.py  redimension
+    window.py       window
+    join.py         cross_join join
+    io.py           input save aio_save consume
+    arrays.py       create_array store insert remove rename remove_versions
+    about.py        show versions dimensions attributes
+    server.py       list help cancel load_library
+    macros.py       load discard op_count op_sum …
+
+`operator` says what a row of the table is, `signature` how arguments are matched, `kinds` what they
+stand for. A new operator is a rule and a row in the ``OPERATORS`` of one of these files.
+"""
+
+from __future__ import annotations
+
+from scidb_magic.embedded.engine.operators import (
+    about,
+    aggregate,
+    arrays,
+    build,
+    cast,
+    io,
+    join,
+    redimension,
+    select,
+    server,
+    window,
+)
+from scidb_magic.embedded.engine.operators.macros import MACROS
+from scidb_magic.embedded.engine.operators.operator import Operator
+
+OPERATORS: dict[str, Operator] = {
+    row.name: row
+    for module in (
+        about,
+        aggregate,
+        arrays,
+        build,
+        cast,
+        io,
+        join,
+        redimension,
+        select,
+        server,
+        window,
+    )
+    for row in module.OPERATORS
+}
+"""Name in lower case -> operator."""
+
+__all__ = ["MACROS", "OPERATORS", "Operator"]

@@ -1,0 +1,131 @@
+"""``input`` and ``save``: files of the server in, files of the server out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scidb_magic.embedded.engine.chunks import sized
+from scidb_magic.embedded.engine.operators.kinds import Declared
+from scidb_magic.embedded.engine.operators.operator import Change, Effect, operator
+from scidb_magic.embedded.engine.operators.signature import Arguments
+from scidb_magic.embedded.engine.relation import Relation
+from scidb_magic.errors import EngineError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from scidb_magic.embedded.engine.planner import Context
+    from scidb_magic.embedded.engine.run import Execution
+
+_DEFAULT_FORMAT = "text"
+"""IoFormats.h."""
+
+_WITH_OVERLAP = ("store", "opaque")
+"""Formats that have the cells of overlap regions in them."""
+
+
+def input_(context: Context, args: Arguments) -> Relation:
+    """The cells of a file."""
+    declared: Declared = args.value("schema")
+    name: str = args.value("file")
+    format_: str = args.value("format") or _DEFAULT_FORMAT
+    if any(each.overlap for each in declared.schema.dimensions) and format_ not in _WITH_OVERLAP:
+        raise EngineError(
+            "INFER_SCHEMA",
+            "OP_INPUT_NO_OVERLAP",
+            f"Data in format '{format_}' cannot be read directly using a schema with dimension overlaps."
+            "  Use repart() to add overlap regions to the input() result.",
+            args.one("schema").span,
+        )
+    schema = replace(declared.schema, dimensions=sized(declared.schema.dimensions), emptyable=True)
+    files, errors = context.services.files, args.value("max_errors") or 0
+
+    def load() -> pa.Table:
+        from scidb_magic.embedded.engine.formats import read
+
+        return read(files.readable(name), schema, format_, max_errors=errors)
+
+    return context.source(schema, load)
+
+
+def save(context: Context, args: Arguments) -> Change:
+    """The input's cells into a file."""
+    source: Relation = args.value("input")
+    return _saved(source, args.value("file"), args.value("format") or _DEFAULT_FORMAT)
+
+
+def aio_save(context: Context, args: Arguments) -> Change:
+    """The input's cells into a file, as the plug-in accelerated_io_tools does."""
+    source: Relation = args.value("input")
+    paths: list[str] = args.value("paths")
+    if len(paths) != 1:
+        raise EngineError("OPERATOR", "ILLEGAL_OPERATION", "Illegal operation: give one path for aio_save.")
+    return _saved(
+        source,
+        paths[0],
+        args.value("format") or "tsv",
+        atts_only=bool(args.value("atts_only", True)),
+        limit=args.value("result_size_limit"),
+    )
+
+
+def _saved(
+    source: Relation, name: str, format_: str, *, atts_only: bool = True, limit: int | None = None
+) -> Change:
+    def perform(execution: Execution) -> None:
+        from scidb_magic.embedded.engine.formats import write
+
+        table = execution.table(source)
+        with execution.files.writer(name) as out:
+            write(table, source.schema, format_, out, atts_only=atts_only)
+            size = out.tell()
+        if limit is not None and limit >= 0 and size > limit * 2**20:
+            raise EngineError(
+                "ARRAY_WRITER", "ILLEGAL_OPERATION", f"Illegal operation: result size exceeds {limit} MB."
+            )
+
+    return Change(source, perform)
+
+
+def consume(context: Context, args: Arguments) -> Change:
+    """Compute every cell of the input and forget it."""
+    source: Relation = args.value("input")
+    return Change(source, lambda execution: execution.compute(source))
+
+
+OPERATORS = (
+    operator(
+        "input",
+        "<schema> file=<constant:string> ( instance=<constant:int64> ( format=<constant:string>"
+        " ( max_errors=<constant:int64> shadow=<operand>? )? )? )?",
+        input_,
+        keywords={
+            "instance": "<constant:int64>",
+            "format": "<constant:string>",
+            "max_errors": "<constant:int64>",
+            "strict": "<constant:bool>",
+        },
+    ),
+    operator(
+        "save",
+        "<input> file=<constant:string> ( instance=<constant:int64> format=<constant:string>? )?",
+        save,
+        keywords={"instance": "<constant:int64>", "format": "<constant:string>"},
+        effect=Effect.SAVE,
+    ),
+    operator(
+        "aio_save",
+        "<input>",
+        aio_save,
+        keywords={
+            "paths": "<constants:string>",
+            "instances": "<constants:int64>",
+            "format": "<constant:string>",
+            "atts_only": "<constant:bool>",
+            "result_size_limit": "<constant:int64>",
+        },
+        effect=Effect.SAVE,
+    ),
+    operator("consume", "<input>", consume, effect=Effect.CONSUME),
+)

@@ -1,0 +1,97 @@
+"""Macros: applications that stand for others. A macro rewrites the parsed call; places stay the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from scidb_magic.embedded.engine.ast import Call, Literal, Star
+from scidb_magic.errors import EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """One macro.
+
+    Attributes
+    ----------
+    profile : str
+        As ``list('macros')`` shows it.
+    least, most : int, optional
+        Number of arguments; `most` None is without end.
+    outermost : bool
+        Rewritten only where it is the whole statement; SciDB refuses it inside of another operator,
+        also inside of the ``save`` that shim puts around (recorded: by_op/project/discard1).
+    """
+
+    name: str
+    profile: str
+    rewrite: Callable[[Call], Call]
+    least: int
+    most: int | None
+    outermost: bool = False
+
+    def expand(self, call: Call, *, outermost: bool) -> Call:
+        """The call that this one stands for.
+
+        Raises
+        ------
+        EngineError
+            The number of arguments is wrong, or the macro is not outermost and must be.
+        """
+        count = len(call.args)
+        fits = count >= self.least and (self.most is None or count <= self.most)
+        if not fits or (self.outermost and not outermost):
+            raise EngineError(
+                "SYNTAX",
+                "NAME_ARITY_MISMATCH",
+                f"'{call.name}' is applied to the wrong number of arguments.",
+                call.span,
+            )
+        return self.rewrite(call)
+
+
+def _total(aggregate: str) -> Callable[[Call], Call]:
+    """``op_sum(A, a)`` is ``aggregate(A, sum(a))``; without an attribute it is ``aggregate(A, count(*))``."""
+
+    def rewrite(call: Call) -> Call:
+        source, *attribute = call.args
+        over = tuple(attribute) or (Star(call.span),)
+        return replace(call, name="aggregate", args=(source, Call(aggregate, over, call.span, call.whole)))
+
+    return rewrite
+
+
+def _load(call: Call) -> Call:
+    """``load(A, 'file', …)`` is ``store(input(A, 'file', …), A)``."""
+    read = replace(call, name="input")
+    return replace(call, name="store", args=(read, *call.args[:1]), keywords=())
+
+
+def _discard(call: Call) -> Call:
+    """``discard(A, a, …)`` is ``project(A, a, …, inverse: true)``."""
+    inverse = ("inverse", Literal(True, "bool", call.span))
+    return replace(call, name="project", keywords=(*call.keywords, inverse))
+
+
+MACROS: dict[str, Macro] = {
+    macro.name: macro
+    for macro in (
+        Macro("discard", "discard(input_array,attr0,dot_dot_dot_attrN)", _discard, 1, None, outermost=True),
+        Macro(
+            "load",
+            "load(output_array,input_file,instance_id,format,max_errors,shadow_array,isStrict)",
+            _load,
+            1,
+            None,
+            outermost=True,
+        ),
+        Macro("op_avg", "op_avg(_ARRAY_,_ATTR_)", _total("avg"), 2, 2),
+        Macro("op_count", "op_count(_ARRAY_)", _total("count"), 1, 1),
+        Macro("op_max", "op_max(_ARRAY_,_ATTR_)", _total("max"), 2, 2),
+        Macro("op_min", "op_min(_ARRAY_,_ATTR_)", _total("min"), 2, 2),
+        Macro("op_stdev", "op_stdev(_ARRAY_,_ATTR_)", _total("stdev"), 2, 2),
+        Macro("op_sum", "op_sum(_ARRAY_,_ATTR_)", _total("sum"), 2, 2),
+    )
+}
+"""Name -> macro, names in lower case."""

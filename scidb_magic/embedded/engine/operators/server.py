@@ -1,0 +1,183 @@
+"""Operators that tell about the server: ``list``, ``help``, ``cancel``, ``load_library``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from scidb_magic.embedded.engine.aggregates import AGGREGATES
+from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array
+from scidb_magic.embedded.engine.functions import FUNCTIONS
+from scidb_magic.embedded.engine.operators.operator import NOTHING, Change, Effect, operator
+from scidb_magic.embedded.engine.operators.rows import rows
+from scidb_magic.embedded.engine.operators.signature import Arguments
+from scidb_magic.embedded.engine.relation import PHYSICAL, Relation
+from scidb_magic.errors import EngineError
+
+if TYPE_CHECKING:
+    from scidb_magic.embedded.engine.planner import Context
+
+_LIBRARY = "scidb"
+_Row = tuple[Any, ...]
+
+
+def list_(context: Context, args: Arguments) -> Relation:
+    """One of the lists in `_LISTS`; of the arrays by default."""
+    what: str = args.value("what") or "arrays"
+    if what not in _LISTS:
+        known = "', '".join(sorted(_LISTS))
+        raise EngineError(
+            "INFER_SCHEMA",
+            "LIST_ERROR1",
+            f"Unknown list '{what}'; there are '{known}'.",
+            args.one("what").span,
+        )
+    schema, distribution, find = _LISTS[what]
+    found = list(find(context, args))
+    places = [(0, k) for k in range(len(found))] if "inst=" in schema else None
+    return rows(context, schema, found, coordinates=places, distribution=distribution)
+
+
+def _arrays(context: Context, args: Arguments) -> Iterable[_Row]:
+    for array in context.services.catalogue.arrays():
+        yield _array(array, array.name, array.id, array.id)
+        if args.value("versions", False) and not array.temporary:
+            for version in array.versions:
+                yield _array(array, f"{array.name}@{version.number}", array.id, version.id)
+
+
+def _array(array: Array, name: str, uaid: int, aid: int) -> _Row:
+    return name, uaid, aid, str(array.schema), True, array.temporary, NAMESPACE, "hashed", "none"
+
+
+def _queries(context: Context, args: Arguments) -> Iterable[_Row]:
+    for query in context.services.queries.running():
+        yield f"0.{query.id}", 0, query.text, query.started, 0, "", False, 0, "scidbadmin"
+
+
+def _named(names: Callable[[Context], Iterable[str]]) -> Callable[[Context, Arguments], Iterable[_Row]]:
+    return lambda context, args: [(name, _LIBRARY) for name in sorted(names(context))]
+
+
+def _functions(context: Context, args: Arguments) -> Iterable[_Row]:
+    found = {
+        (name, f"{overload.result} {name}({','.join(overload.arguments)})", overload.deterministic)
+        for name, overloads in FUNCTIONS.items()
+        for overload in overloads
+    }
+    return [(*row, _LIBRARY) for row in sorted(found)]
+
+
+def _aggregates(context: Context, args: Arguments) -> Iterable[_Row]:
+    return [(name, type_, _LIBRARY) for name, type_ in sorted(AGGREGATES)]
+
+
+def _macros(context: Context, args: Arguments) -> Iterable[_Row]:
+    return [(macro.name, macro.profile) for _, macro in sorted(context.services.macros.items())]
+
+
+def _libraries(context: Context, args: Arguments) -> Iterable[_Row]:
+    major, minor, patch = map(int, context.services.version.split("."))
+    return [("SciDB", major, minor, patch, 0, "embedded")]
+
+
+_NUMBERED = "[No=0:{last}:0:{n}]"
+_LISTS: dict[str, tuple[str, str | None, Callable[[Context, Arguments], Iterable[_Row]]]] = {
+    "aggregates": (
+        f"aggregates<name:string NOT NULL,typeid:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
+        None,
+        _aggregates,
+    ),
+    "arrays": (
+        "list<name:string NOT NULL,uaid:int64 NOT NULL,aid:int64 NOT NULL,schema:string NOT NULL,"
+        "availability:bool NOT NULL,temporary:bool NOT NULL,namespace:string NOT NULL,"
+        "distribution:string NOT NULL,etcomp:string> [No=0:*:0:1000000]",
+        None,
+        _arrays,
+    ),
+    "functions": (
+        "not empty functions<name:string NOT NULL,profile:string NOT NULL,deterministic:bool NOT NULL,"
+        f"library:string NOT NULL> {_NUMBERED}",
+        "hashed",
+        _functions,
+    ),
+    "instances": (
+        "not empty instances<name:string NOT NULL,port:uint16 NOT NULL,instance_id:uint64 NOT NULL,"
+        f"online_since:string NOT NULL,instance_path:string NOT NULL> {_NUMBERED}",
+        "hashed",
+        lambda context, args: [("127.0.0.1", 0, 0, "", "embedded")],
+    ),
+    "libraries": (
+        "list<name:string NOT NULL,major:uint32 NOT NULL,minor:uint32 NOT NULL,patch:uint32 NOT NULL,"
+        "build:uint32 NOT NULL,build_type:string> [inst=0:0:0:1; n=0:*:0:1000000]",
+        None,
+        _libraries,
+    ),
+    "macros": (f"not empty macros<name:string NOT NULL,type:string NOT NULL> {_NUMBERED}", None, _macros),
+    "namespaces": (
+        f"not empty namespaces<name:string NOT NULL> {_NUMBERED}",
+        "hashed",
+        lambda context, args: [(NAMESPACE,)],
+    ),
+    "operators": (
+        f"not empty operators<name:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
+        "hashed",
+        _named(lambda context: context.services.operators),
+    ),
+    "queries": (
+        "list<query_id:string NOT NULL,coordinator:uint64 NOT NULL,query_string:string NOT NULL,"
+        "creation_time:datetime NOT NULL,error_code:int32 NOT NULL,error:string NOT NULL,idle:bool NOT NULL,"
+        "user_id:uint64 NOT NULL,user:string NOT NULL> [inst=0:0:0:1; n=0:*:0:1000000]",
+        None,
+        _queries,
+    ),
+    "types": (
+        f"not empty types<name:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
+        "hashed",
+        _named(lambda context: PHYSICAL),
+    ),
+    "users": ("not empty users<name:string NOT NULL,id:uint64 NOT NULL> [No=0:0:0:1]", "hashed", lambda *_: []),
+}
+"""What ``list`` can tell -> schema (as recorded; one instance here), distribution, rows."""
+
+
+def help_(context: Context, args: Arguments) -> Relation:
+    """The parameters of an operator."""
+    name: str = args.value("name") or "help"
+    found = context.services.operators.get(name.lower())
+    if found is None:
+        raise EngineError(
+            "QPROC",
+            "LOGICAL_OP_DOESNT_EXIST",
+            f"Logical operator '{name}' does not exist.",
+            args.one("name").span,
+        )
+    text = f"Operator: {found.name}\nParameters: {found.signature.help}\n"
+    schema = "not empty Help<help:string NOT NULL> [i=0:0:0:1]"
+    return rows(context, schema, [(text,)])
+
+
+def cancel(context: Context, args: Arguments) -> Change:
+    """Cancel a running query by its id, as ``list('queries')`` tells it."""
+    wanted: str = args.value("query")
+    running = {f"0.{query.id}": query for query in context.services.queries.running()}
+    if wanted not in running:
+        raise EngineError("QPROC", "QUERY_NOT_FOUND", f"Query '{wanted}' not found.", args.one("query").span)
+
+    def perform(execution: object) -> None:
+        running[wanted].cancel()
+
+    return Change(NOTHING, perform)
+
+
+def load_library(context: Context, args: Arguments) -> Change:
+    """Accepted, and nothing happens: everything that is there is there from the start."""
+    return Change(NOTHING, lambda execution: None)
+
+
+OPERATORS = (
+    operator("list", "what=<constant:string>? versions=<constant:bool>?", list_),
+    operator("help", "name=<constant:string>?", help_),
+    operator("cancel", "query=<constant:string>", cancel, effect=Effect.DDL),
+    operator("load_library", "library=<constant:string>", load_library, effect=Effect.DDL),
+)

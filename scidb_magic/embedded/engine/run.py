@@ -1,0 +1,222 @@
+"""From a statement's text to its effect: parse, plan, and run as one transaction.
+
+The plan of a query is one DuckDB statement. Integers are compiled as DuckDB has them at first; only if one
+of them overflows, the statement is planned again with arithmetic that wraps around as in C++.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from scidb_magic.embedded.engine.ast import CreateArray, Reference, Statement
+from scidb_magic.embedded.engine.catalogue import Catalogue, Identifiers
+from scidb_magic.embedded.engine.columns import column_names, ordered
+from scidb_magic.embedded.engine.errors import from_duckdb
+from scidb_magic.embedded.engine.files import Files
+from scidb_magic.embedded.engine.operators import MACROS, OPERATORS
+from scidb_magic.embedded.engine.operators.operator import Change
+from scidb_magic.embedded.engine.parser import parse
+from scidb_magic.embedded.engine.planner import Context, Services
+from scidb_magic.embedded.engine.queries import Queries
+from scidb_magic.embedded.engine.relation import Relation
+from scidb_magic.embedded.engine.storage import Storage
+from scidb_magic.errors import EngineError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_CONFLICTS = 3
+"""How often a statement is run again after DuckDB met a conflict with another transaction."""
+
+
+class Cancelled(Exception):
+    """The query was cancelled between two statements of DuckDB."""
+
+
+class Execution:
+    """What an operator may do when it is performed, within the statement's transaction.
+
+    Attributes
+    ----------
+    catalogue : Catalogue
+    files : Files
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        context: Context,
+        cancelled: threading.Event,
+    ) -> None:
+        self._cursor = cursor
+        self._sources = context.sources
+        self._cancelled = cancelled
+        self.catalogue = context.services.catalogue
+        self.files = context.services.files
+
+    def table(self, source: Relation) -> pa.Table:
+        """The cells of a relation in SciDB's order, columns as in `relation`."""
+        self.check()
+        result = self._cursor.sql(ordered(source)).to_arrow_table()
+        self.check()
+        return result
+
+    def compute(self, source: Relation) -> None:
+        """Compute every cell of a relation and forget it."""
+        self.check()
+        every = ", ".join(column_names(source))
+        self._cursor.execute(f"SELECT max(hash({every})) FROM ({source.sql})").fetchall()
+
+    def check(self) -> None:
+        """Raise if the query was cancelled."""
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def open(self) -> None:
+        """Read the sources of the plan and let SQL see them."""
+        for name, load in self._sources.items():
+            self.check()
+            self._cursor.register(name, load())
+
+    def close(self) -> None:
+        """Forget the sources; after the transaction, for a failed one takes no more statements."""
+        for name in self._sources:
+            self._cursor.unregister(name)
+
+
+class Runner:
+    """Runs the statements of one session, one at a time, on a cursor of its own."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        identifiers: Identifiers,
+        files: Files,
+        queries: Queries,
+        version: str,
+    ) -> None:
+        self._storage = storage
+        self._cursor = storage.cursor()
+        self._queries = queries
+        self._files = files
+        self._version = version
+        self._identifiers = identifiers
+        self._cancelled = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+
+    def run(self, text: str) -> None:
+        """Run one statement to its end.
+
+        Raises
+        ------
+        EngineError
+            The statement is wrong, fails, or was cancelled; nothing of it remains.
+        """
+        self._cancelled.clear()
+        self._idle.clear()
+        try:
+            statement = parse(text)
+            with self._storage.writing(_targets(statement), self._check):
+                self._with_retries(statement)
+        except Cancelled:
+            raise EngineError("QPROC", "QUERY_CANCELLED", "The query was cancelled.") from None
+        finally:
+            self._idle.set()
+
+    def cancel(self) -> bool:
+        """Stop the running statement; False if there is none. May be called from any thread."""
+        if self._idle.is_set():
+            return False
+        self._cancelled.set()
+        # An interrupt between two statements of DuckDB is lost, so it is repeated until the query is over.
+        threading.Thread(target=self._interrupt, name="scidb-cancel", daemon=True).start()
+        return True
+
+    def close(self) -> None:
+        """Cancel what runs and give the cursor back."""
+        self.cancel()
+        self._idle.wait()
+        self._cursor.close()
+
+    def _interrupt(self) -> None:
+        self._cursor.interrupt()
+        while not self._idle.wait(0.02):
+            self._cursor.interrupt()
+
+    def _check(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def _with_retries(self, statement: Statement) -> None:
+        wrap, conflicts = False, 0
+        while True:
+            try:
+                return self._transaction(statement, wrap)
+            except duckdb.OutOfRangeException as error:
+                if wrap:
+                    raise from_duckdb(error) from error
+                wrap = True
+            except duckdb.TransactionException as error:
+                conflicts += 1
+                if conflicts > _CONFLICTS:
+                    raise from_duckdb(error) from error
+            except duckdb.Error as error:
+                self._check()
+                raise from_duckdb(error) from error
+
+    def _transaction(self, statement: Statement, wrap: bool) -> None:
+        self._check()
+        execution = None
+        self._cursor.begin()
+        try:
+            services = Services(
+                Catalogue(self._cursor, self._identifiers),
+                self._files,
+                self._queries,
+                OPERATORS,
+                MACROS,
+                self._version,
+            )
+            context = Context(services, wrap=wrap)
+            planned = context.plan(statement)
+            execution = Execution(self._cursor, context, self._cancelled)
+            execution.open()
+            for change in context.before:
+                change.perform(execution)
+            if isinstance(planned, Change):
+                planned.perform(execution)
+            else:
+                execution.compute(planned)
+            self._check()
+            self._cursor.commit()
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            if execution is not None:
+                execution.close()
+
+    def _roll_back(self) -> None:
+        try:
+            self._cursor.rollback()
+        except duckdb.Error:
+            pass  # DuckDB has rolled back already, for example after a failed commit
+
+
+def _targets(statement: Statement) -> set[str]:
+    """Names of the arrays that a statement changes."""
+    if isinstance(statement, CreateArray):
+        return {statement.name.name}
+    call = statement
+    if (macro := MACROS.get(call.name.lower())) is not None:
+        call = macro.expand(call, outermost=True)
+    operator = OPERATORS.get(call.name.lower())
+    if operator is None:
+        return set()
+    named: list[object] = [call.args[k] for k in operator.targets if k < len(call.args)]
+    return {node.name for node in named if isinstance(node, Reference)}
+
