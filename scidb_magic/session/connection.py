@@ -24,7 +24,7 @@ from scidb_magic.errors import (
     ShimError,
 )
 from scidb_magic.session import lifecycle
-from scidb_magic.session.exchange import Attachment, Exchange, Query
+from scidb_magic.session.exchange import Attachment, Exchange, Query, namespace_prefix
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
 from scidb_magic.session.keeper import SlotKeeper
 from scidb_magic.session.recovery import Action, Fate, decide
@@ -180,6 +180,11 @@ class Connection:
         """Run `work` with the session to itself; after a fault that allows it, once more in a new one."""
         return self._run(work, (), retry, statement)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a statement runs, in whatever thread."""
+        return self._turn.locked()
+
     def cancel(self) -> bool:
         """Cancel the running query on the server; False if none runs. Waits for nothing."""
         client, sid = self._keeper.endpoint.known_client(), self._keeper.sid
@@ -239,8 +244,7 @@ class Connection:
     # Inside
 
     def _query(self, statement: script.Statement, namespace: str | None) -> Query:
-        namespace = namespace or self.settings.namespace
-        prefix = f"set_namespace('{namespace}')" if namespace and namespace != "public" else None
+        prefix = namespace_prefix(namespace or self.settings.namespace)
         changes = script.kind_of(statement.bare) != "read"
         return Query(statement.bare, statement.bare, 0, changes, prefix)
 

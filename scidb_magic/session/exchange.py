@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scidb_magic.afl.literals import quote
 from scidb_magic.errors import QueryError, ResultTooLarge
 from scidb_magic.session.recovery import Phase
 
@@ -47,6 +48,11 @@ class Query:
     prefix: str | None = None
 
 
+def namespace_prefix(namespace: str | None) -> str | None:
+    """The statement that has to run before a query for its unqualified names to mean `namespace`."""
+    return f"set_namespace({quote(namespace)})" if namespace and namespace != "public" else None
+
+
 class Exchange:
     """One statement's requests on session `sid`; remembers which phase a fault happened in.
 
@@ -66,11 +72,24 @@ class Exchange:
         self.phase = Phase.EXECUTE
         self.changes = False
         self.bytes = 0
-        self._attachments = attachments
+        self._attachments = list(attachments)
         self._files: dict[str, str] = {}
 
-    def execute(self, query: Query, *, save: str | None = None) -> str:
+    def attach(self, attachment: Attachment) -> None:
+        """Data to be sent before the next `execute`."""
+        self._attachments.append(attachment)
+
+    def execute(
+        self,
+        query: Query,
+        *,
+        save: str | None = None,
+        atts_only: bool | None = None,
+        result_size_limit: int | None = None,
+    ) -> str:
         """Send the attachments, if not yet sent, and run `query`; the answer is its id.
+
+        `save`, `atts_only` and `result_size_limit` as `ShimClient.execute_query` takes them.
 
         Raises
         ------
@@ -84,7 +103,14 @@ class Exchange:
             text = text.replace(token, name)
         self.phase = Phase.EXECUTE
         try:
-            return self.client.execute_query(self.sid, text, save=save, prefix=query.prefix)
+            return self.client.execute_query(
+                self.sid,
+                text,
+                save=save,
+                atts_only=atts_only,
+                prefix=query.prefix,
+                result_size_limit=result_size_limit,
+            )
         except QueryError as error:
             raise self._moved(error, query, text) from None
 
