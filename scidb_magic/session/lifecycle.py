@@ -56,7 +56,10 @@ def unregister(member: Endable) -> None:
 
 
 def closing() -> None:
-    """Close every member now, the last one first, as atexit does. Safe to call twice, and in a forked child, where it does nothing."""
+    """Close every member now, the last one first, as atexit does.
+
+    Safe to call twice, and in a forked child, where it does nothing.
+    """
     if os.getpid() != _pid:
         return
     for member in reversed(list(_members.values())):
