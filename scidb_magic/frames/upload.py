@@ -28,7 +28,8 @@ import numpy as np
 
 from scidb_magic.afl.literals import quote
 from scidb_magic.errors import UploadError
-from scidb_magic.frames.values import Options, column_of, refuse
+from scidb_magic.frames.exact import Options, no_type, refuse
+from scidb_magic.frames.values import column_of
 from scidb_magic.wire import binary
 from scidb_magic.wire.columns import VARIABLE_TYPES, Column, dtype_of
 from scidb_magic.wire.schema import MAX_COORDINATE, Attribute, Dimension, Schema, distinct_names
@@ -216,8 +217,12 @@ def _one_row(column: Column) -> Column:
 
 
 def _fields(data: NDArray[Any], attribute: str) -> dict[str, Any]:
-    names = data.dtype.names
-    return {attribute: data} if names is None else {name: data[name] for name in names}
+    if data.dtype.names is None:
+        return {attribute: data}
+    for name in data.dtype.names:
+        if data.dtype[name].shape:
+            raise no_type(name, data.dtype[name])
+    return {name: data[name] for name in data.dtype.names}
 
 
 def _series(data: Any, attribute: str) -> dict[Any, Any]:

@@ -27,14 +27,22 @@ Imports NumPy: import it when there is something to send.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scidb_magic.errors import UploadError
+from scidb_magic.frames.exact import (
+    Options,
+    codes_of,
+    fixed_column,
+    no_type,
+    refuse,
+    seconds_of,
+    zoned_column,
+)
 from scidb_magic.wire import arrow
-from scidb_magic.wire.columns import PRESENT, Column, dtype_of
+from scidb_magic.wire.columns import Column
 from scidb_magic.wire.schema import Attribute
 
 if TYPE_CHECKING:
@@ -45,22 +53,6 @@ _NUMBERS = {"float16": "float", "float32": "float", "float64": "double", "bool":
     f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
 """NumPy's numbers -> SciDB's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How values are taken.
-
-    Attributes
-    ----------
-    round : bool
-        Times are rounded to seconds, half up; else a fraction of a second is an error.
-    nan_is_null : bool
-        NaN in a column of floats counts as missing.
-    """
-
-    round: bool = False
-    nan_is_null: bool = False
 
 
 def column_of(name: str, data: Any, options: Options) -> Column:
@@ -85,22 +77,13 @@ def column_of(name: str, data: Any, options: Options) -> Column:
     return _from_series(name, data, options)
 
 
-def refuse(name: str, row: int, value: object, why: str) -> UploadError:
-    """The error for one value of a column."""
-    return UploadError(f"Column {name!r}, row {row}: {value!r} {why}.")
-
-
-def _no_type(name: str, type_: object) -> UploadError:
-    return UploadError(f"Column {name!r}: SciDB has no type for {type_}; convert it first.")
-
-
 # NumPy
 
 
 def _from_numpy(name: str, data: NDArray[Any], options: Options) -> Column:
     convert = _BY_KIND.get(data.dtype.kind)
     if convert is None:
-        raise _no_type(name, data.dtype)
+        raise no_type(name, data.dtype)
     return convert(name, data, options)
 
 
@@ -118,21 +101,21 @@ def _masked(name: str, data: Any, options: Options) -> Column:
         kept: Any = pa.array(~mask)
         present: Any = plain.values
         nulled = pa.compute.if_else(kept, present, pa.scalar(None, present.type))
-        return Column(name, plain.type, nulled, _codes(mask))
+        return Column(name, plain.type, nulled, codes_of(mask))
     missing = mask if plain.missing is None else mask | plain.missing
-    return _fixed(name, plain.type, plain.values, missing)
+    return fixed_column(name, plain.type, plain.values, missing)
 
 
 def _numbers(name: str, data: NDArray[Any], options: Options) -> Column:
     type_ = _NUMBERS.get(data.dtype.newbyteorder("=").name)
     if type_ is None:
-        raise _no_type(name, data.dtype)
+        raise no_type(name, data.dtype)
     missing = np.isnan(data) if options.nan_is_null and data.dtype.kind == "f" else None
-    return _fixed(name, type_, data, missing)
+    return fixed_column(name, type_, data, missing)
 
 
 def _times(name: str, data: NDArray[Any], options: Options) -> Column:
-    return _fixed(name, "datetime", _seconds(name, data, options), np.isnat(data))
+    return fixed_column(name, "datetime", seconds_of(name, data, options), np.isnat(data))
 
 
 def _texts(name: str, data: NDArray[Any], _: Options) -> Column:
@@ -145,11 +128,11 @@ def _texts(name: str, data: NDArray[Any], _: Options) -> Column:
 
 def _local_times(name: str, data: NDArray[Any], options: Options) -> Column:
     if data.dtype.names != ("time", "offset") or [data.dtype[k].kind for k in (0, 1)] != ["M", "m"]:
-        raise _no_type(name, data.dtype)
+        raise no_type(name, data.dtype)
     missing = np.isnat(data["time"]) | np.isnat(data["offset"])
-    local = _seconds(name, data["time"], options).view(np.int64)
+    local = seconds_of(name, data["time"], options).view(np.int64)
     offset = data["offset"].astype("m8[s]").view(np.int64)
-    return _zoned(name, local, offset, missing)
+    return zoned_column(name, local, offset, missing)
 
 
 def _objects(name: str, data: NDArray[Any], options: Options) -> Column:
@@ -211,7 +194,7 @@ def _object_integers(name: str, data: NDArray[Any], _: Options) -> Column:
     for type_ in ("int64", "uint64"):
         low, high = np.iinfo(type_).min, np.iinfo(type_).max
         if ((values >= low) & (values <= high)).all():
-            return _fixed(name, type_, values.astype(type_), missing)
+            return fixed_column(name, type_, values.astype(type_), missing)
     row = int(np.argmax((values < np.iinfo("int64").min) | (values > np.iinfo("int64").max)))
     raise refuse(name, row, data[row], "fits, with the rest of its column, neither int64 nor uint64")
 
@@ -220,7 +203,7 @@ def _object_floats(name: str, data: NDArray[Any], _: Options) -> Column:
     import pandas as pd
 
     missing = pd.isna(data)
-    return _fixed(name, "double", np.where(missing, 0.0, data).astype(np.float64), missing)
+    return fixed_column(name, "double", np.where(missing, 0.0, data).astype(np.float64), missing)
 
 
 def _object_times(name: str, data: NDArray[Any], options: Options) -> Column:
@@ -280,7 +263,7 @@ def _from_series(name: str, series: pd.Series[Any], options: Options) -> Column:
     if numpy_dtype is not None:
         missing = series.isna().to_numpy()
         values = series.to_numpy(dtype=numpy_dtype, na_value=numpy_dtype.type(0))
-        return _fixed(name, _numbers(name, values, Options()).type, values, missing)
+        return fixed_column(name, _numbers(name, values, Options()).type, values, missing)
     return _from_numpy(name, np.asarray(series), options)
 
 
@@ -294,9 +277,9 @@ def _strings(name: str, series: pd.Series[Any], options: Options) -> Column:
 def _moments(name: str, series: pd.Series[Any], options: Options) -> Column:
     utc = series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
     local = series.dt.tz_localize(None).to_numpy()
-    seconds = _seconds(name, local, options).view(np.int64)
-    offset = seconds - _seconds(name, utc, options).view(np.int64)
-    return _zoned(name, seconds, offset, np.isnat(utc))
+    seconds = seconds_of(name, local, options).view(np.int64)
+    offset = seconds - seconds_of(name, utc, options).view(np.int64)
+    return zoned_column(name, seconds, offset, np.isnat(utc))
 
 
 def _from_arrow(name: str, data: Any, options: Options) -> Column:
@@ -309,7 +292,7 @@ def _from_arrow(name: str, data: Any, options: Options) -> Column:
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        raise _no_type(name, data.dtype) from error
+        raise no_type(name, data.dtype) from error
     if pa.types.is_date(array.type):
         array = array.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(array.type):
@@ -320,7 +303,7 @@ def _from_arrow(name: str, data: Any, options: Options) -> Column:
         return _moments(name, zoned, options)
     type_ = _ARROW.get(str(array.type))
     if type_ is None:
-        raise _no_type(name, array.type)
+        raise no_type(name, array.type)
     if str(array.type) == "halffloat":
         array = array.cast(pa.float32())
     return arrow.from_array(array, Attribute(name, type_))
@@ -333,52 +316,3 @@ _ARROW = {
     **dict.fromkeys(("binary", "large_binary", "binary_view"), "binary"),
 }
 """Arrow's types, as they are spelled -> SciDB's."""
-
-
-# columns
-
-
-_FRACTIONS = ("ms", "us", "ns", "ps", "fs", "as")
-
-
-def _seconds(name: str, times: NDArray[Any], options: Options) -> NDArray[Any]:
-    """Times of any unit as ``datetime64[s]``; NaT stays.
-
-    Raises
-    ------
-    UploadError
-        For the first one that is no whole second, unless they are rounded, or out of range.
-    """
-    seconds = times.astype("M8[s]")
-    inexact = (seconds.astype(times.dtype) != times) & ~np.isnat(times)
-    if options.round and np.datetime_data(times.dtype)[0] in _FRACTIONS:
-        half = np.timedelta64(500_000_000, "ns")
-        fraction = times - seconds.astype(times.dtype)
-        seconds = np.where(inexact & (fraction >= half), seconds + np.timedelta64(1, "s"), seconds)
-    elif inexact.any():
-        row = int(inexact.argmax())
-        raise UploadError(
-            f"Column {name!r}, row {row}: {times[row]} does not fit SciDB's datetime of whole seconds;"
-            " round=True rounds it."
-        )
-    return seconds
-
-
-def _zoned(name: str, local: NDArray[Any], offset: NDArray[Any], missing: NDArray[np.bool_]) -> Column:
-    values = np.zeros(len(local), dtype_of("datetimetz"))
-    values["time"], values["offset"] = local, offset
-    return _fixed(name, "datetimetz", values, missing)
-
-
-def _fixed(name: str, type_: str, values: NDArray[Any], missing: NDArray[np.bool_] | None) -> Column:
-    values = np.ascontiguousarray(values, dtype_of(type_))
-    if missing is None:
-        return Column(name, type_, values)
-    if missing.any():
-        values = values.copy()
-        values[missing] = np.zeros((), values.dtype)
-    return Column(name, type_, values, _codes(missing))
-
-
-def _codes(missing: NDArray[np.bool_]) -> NDArray[np.int8]:
-    return np.where(missing, 0, PRESENT).astype(np.int8)
