@@ -201,11 +201,18 @@ class ManagedSession:
 
         encoded = upload.encode(data)
         token = _token()
-        return Attached(
-            upload.load_statement(encoded, token), Attachment(token, upload.payload_bytes(encoded))
-        )
+        return Attached(upload.array_query(encoded, token), Attachment(token, encoded.payload))
 
-    def upload(self, data: Any, name: str, *, dims: Iterable[str] | None = None, mode: str = "create") -> str:
+    def upload(
+        self,
+        data: Any,
+        name: str,
+        *,
+        dims: Iterable[str] | None = None,
+        chunks: Iterable[int] | None = None,
+        mode: str = "create",
+        round: bool = False,
+    ) -> str:
         """Store data as an array.
 
         Parameters
@@ -217,8 +224,12 @@ class ManagedSession:
             Name of the array.
         dims : iterable of str, optional
             For a frame the columns, of integers, that become dimensions; for an n-d array its axes' names.
+        chunks : iterable of int, optional
+            Chunk lengths of the dimensions; else SciDB chooses.
         mode : str
             ``"create"``: the array must not be there yet; ``"replace"``: it takes the place of one that is.
+        round : bool
+            Round times to whole seconds; else a fraction of a second is an error.
 
         Returns
         -------
@@ -235,13 +246,18 @@ class ManagedSession:
         if mode not in UPLOAD_MODES:
             raise UploadError(f"upload(mode=…) takes one of {', '.join(UPLOAD_MODES)}, not {mode!r}.")
         target = str(Name(name))
-        encoded = upload.encode(data, dims=tuple(dims) if dims is not None else None)
+        encoded = upload.encode(
+            data,
+            dims=tuple(dims) if dims is not None else None,
+            chunks=tuple(chunks) if chunks is not None else None,
+            round=round,
+        )
         there = self._exists(target)
         if there and mode == "create":
             raise UploadError(f"There is an array '{target}' already: choose another name or mode='replace'.")
         stored = f"{target}_{secrets.token_hex(4)}" if there else target
         token = _token()
-        attachment = Attachment(token, upload.payload_bytes(encoded))
+        attachment = Attachment(token, encoded.payload)
         self.execute(f"store({upload.array_query(encoded, token)}, {stored})", attachments=(attachment,))
         if there:
             self.execute(f"remove({target})")

@@ -1,55 +1,60 @@
-"""The import adapter: SciDB-Py as it stands, on current NumPy.
+"""The import adapter: lets SciDB-Py's own, untouched code run on current NumPy.
 
-SciDB-Py 19.3.1 and 19.11.7 use names that NumPy 2 dropped (``numpy.string_``, ``numpy.NAN``,
-``numpy.object``, ``numpy.bool``). Nothing is added to numpy. A finder in front of ``sys.meta_path`` takes
-exactly the modules ``scidbpy.db`` and ``scidbpy.schema`` and has their own loader run their own code; only
-the name ``numpy`` in them, while they are loaded and afterwards, is a view of numpy with the lost names.
+scidb-py 19.3.1 and 19.11.7 use names that NumPy has lost since (``numpy.object`` in 1.24, ``numpy.NAN``
+in 2.0). Nothing is added to NumPy itself. Instead a finder on ``sys.meta_path`` loads exactly
+``scidbpy.schema`` and ``scidbpy.db`` as Python would, but with an ``import`` of their own that answers
+a *view* of NumPy: the lost names, and everything else handed on. Modules that were imported before
+are left alone: that they could be imported shows that their NumPy still has the names.
 
-It works for the user's own ``import scidbpy`` too, once ``scidb_magic`` was imported. Where scidbpy was
-imported before, on a NumPy that it can live with, nothing is left to do.
+Needs nothing but the standard library until SciDB-Py is imported.
 """
 
 from __future__ import annotations
 
 import builtins
-import importlib
-import importlib.util
+import functools
 import sys
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-MODULES = frozenset(("scidbpy.db", "scidbpy.schema"))
+ADAPTED = ("scidbpy.schema", "scidbpy.db")
+"""The modules that are loaded with the view; both import NumPy, the rest of SciDB-Py does not."""
+
+LOST: dict[str, Callable[[Any], object]] = {
+    "NAN": lambda numpy: numpy.nan,
+    "bool": lambda _: bool,
+    "object": lambda _: object,
+    "string_": lambda numpy: numpy.bytes_,
+}
+"""What the names meant that SciDB-Py uses and NumPy 1.24 or 2.0 took away."""
+
+
+def install() -> None:
+    """Put the finder in front of ``sys.meta_path``; again does nothing."""
+    if not any(type(finder).__qualname__ == _Finder.__qualname__ for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
 
 
 class _Finder:
-    """Finds the two modules as everybody else would, and has `_Loader` load them."""
-
-    def __init__(self) -> None:
-        self._thread = threading.local()
+    """Finds the adapted modules where the other finders find them."""
 
     def find_spec(
-        self,
-        name: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the protocol of sys.meta_path
-        target: ModuleType | None = None,  # noqa: ARG002
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name not in MODULES or getattr(self._thread, "inside", False):
+        if name not in ADAPTED:
             return None
-        self._thread.inside = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self._thread.inside = False
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
-        return spec
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                spec.loader = _Loader(spec.loader)
+                return spec
+        return None
 
 
 class _Loader:
-    """The module's own loader; only its ``import numpy`` gives the view."""
+    """The module's own loader, but for the moment in which the code runs."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -57,70 +62,46 @@ class _Loader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
     def exec_module(self, module: ModuleType) -> None:
-        # A module's code imports through the builtins in its own namespace, so no other module, and no
-        # other thread, ever sees the view.
-        vars(module)["__builtins__"] = {**vars(builtins), "__import__": _import}
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _import}
         self._loader.exec_module(module)
-        if module.__name__ == "scidbpy.schema":
-            _repair_itemsize(vars(module)["Attribute"])
+        attribute = module.__dict__.get("Attribute")
+        if attribute is not None and attribute.__module__ == module.__name__:
+            attribute.itemsize = _plain_int(attribute.itemsize)
 
 
 class _NumpyView(ModuleType):
-    """numpy with the names that it has lost; everything else is handed on."""
-
-    def __init__(self, numpy: ModuleType) -> None:
-        super().__init__("numpy", numpy.__doc__)
-        vars(self).update(
-            {name: lost for name, lost in _lost_names(numpy).items() if name not in vars(numpy)}
-        )
-        self._numpy = numpy
+    """NumPy with the lost names; what NumPy has is NumPy's own."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._numpy, name)
-
-
-def _lost_names(numpy: ModuleType) -> dict[str, Any]:
-    return {"object": object, "bool": bool, "string_": numpy.bytes_, "NAN": numpy.nan}
-
-
-_view: _NumpyView | None = None
+        return getattr(sys.modules["numpy"], name)
 
 
 def _import(
     name: str,
-    globals: Mapping[str, object] | None = None,
-    locals: Mapping[str, object] | None = None,
-    fromlist: Sequence[str] | None = (),
+    globals: dict[str, Any] | None = None,
+    locals: dict[str, Any] | None = None,
+    fromlist: Sequence[str] = (),
     level: int = 0,
 ) -> ModuleType:
-    global _view
-    module = builtins.__import__(name, globals, locals, fromlist or (), level)
-    if name != "numpy" or level:
-        return module
-    if _view is None:
-        _view = _NumpyView(module)
-    return _view
+    module = builtins.__import__(name, globals, locals, fromlist, level)
+    return _view(module) if module.__name__ == "numpy" else module
 
 
-def _repair_itemsize(attribute: Any) -> None:
-    """An int, not numpy.uint32: on NumPy 2 offsets over 4 GiB wrap around, and the reading never ends."""
-    itemsize = attribute.itemsize
-
-    def exact(self: Any, *args: Any, **kwargs: Any) -> int:
-        return int(itemsize(self, *args, **kwargs))
-
-    attribute.itemsize = exact
-
-
-_finder = _Finder()
+def _view(numpy: ModuleType) -> ModuleType:
+    view = _NumpyView(numpy.__name__)
+    for name, meaning in LOST.items():
+        # Not hasattr: NumPy warns when a lost name is asked for.
+        if name not in vars(numpy):
+            setattr(view, name, meaning(numpy))
+    return view
 
 
-def install() -> None:
-    """Put the adapter in front of ``sys.meta_path``; safe to call again. Imports nothing."""
-    if _finder not in sys.meta_path:
-        sys.meta_path.insert(0, _finder)
+def _plain_int(itemsize: Callable[..., int]) -> Callable[..., int]:
+    """SciDB-Py adds up item sizes; as numpy.uint32 the sum wraps at 4 GiB and the loop never ends."""
+
+    @functools.wraps(itemsize)
+    def sized(*args: Any, **kwargs: Any) -> int:
+        return int(itemsize(*args, **kwargs))
+
+    return sized

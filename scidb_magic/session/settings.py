@@ -144,7 +144,12 @@ def _to_bool(text: str) -> bool:
 
 
 _PARSE: dict[str, Callable[[str], Any]] = {"str": str, "bool": _to_bool, "int": int, "float": float}
-_ACCEPT: dict[str, tuple[type, ...]] = {"str": (str,), "bool": (bool,), "int": (int,), "float": (int, float)}
+_ACCEPT: dict[str, tuple[type, ...]] = {
+    "str": (str, Secret),
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+}
 
 
 def check(name: str, value: Any) -> Any:
@@ -163,9 +168,7 @@ def check(name: str, value: Any) -> Any:
     try:
         if isinstance(value, str) and setting.type != "str":
             value = _PARSE[setting.type](value)
-        if isinstance(value, bool) != (setting.type == "bool") or not isinstance(
-            value, _ACCEPT[setting.type]
-        ):
+        if type(value) not in _ACCEPT[setting.type]:
             raise ValueError
     except (ValueError, KeyError):
         shown = "" if setting.secret else f", not {value!r}"

@@ -244,10 +244,11 @@ class ShimClient:
             )
             try:
                 prepared = session.prepare_request(request)
-                if len(prepared.url or "") > MAX_REQUEST - HEADER_ALLOWANCE:
+                size = len(prepared.url or "")
+                if size > MAX_REQUEST - HEADER_ALLOWANCE:
                     raise errors.RequestTooLong(
-                        f"The query is too long for shim: {len(prepared.url or ''):,} of {MAX_REQUEST:,} bytes"
-                        " when encoded. Upload the data in it, or split it."
+                        f"The query is too long for shim: {size:,} of {MAX_REQUEST:,} bytes when encoded. Upload"
+                        " the data in it, or split it."
                     )
                 settings = session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
                 return session.send(
