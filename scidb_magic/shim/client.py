@@ -247,8 +247,8 @@ class ShimClient:
                 size = len(prepared.url or "")
                 if size > MAX_REQUEST - HEADER_ALLOWANCE:
                     raise errors.RequestTooLong(
-                        f"The query is too long for shim: {size:,} of {MAX_REQUEST:,} bytes when encoded. Upload"
-                        " the data in it, or split it."
+                        f"The query is too long for shim: {size:,} of {MAX_REQUEST:,} bytes when encoded."
+                        " Upload the data in it, or split it."
                     )
                 settings = session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
                 return session.send(
