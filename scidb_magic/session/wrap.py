@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from scidb_magic.afl import literals
-from scidb_magic.wire.schema import Attribute, Schema
+from scidb_magic.wire.schema import Attribute, Schema, distinct_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +34,23 @@ class Wrapped:
     columns: tuple[Attribute, ...]
 
 
-def unique(names: list[str]) -> list[str]:
-    """The names in order, with ``_1``, ``_2`` … behind every one that was there before."""
-    taken = set(names)
-    seen: set[str] = set()
-    result = []
-    for name in names:
-        chosen, number = name, 0
-        while chosen in seen or (number and chosen in taken):
-            number += 1
-            chosen = f"{name}_{number}"
-        seen.add(chosen)
-        result.append(chosen)
-    return result
-
-
 def wrap(statement: str, schema: Schema) -> Wrapped:
     """The query that yields dimensions and attributes of `statement` as columns.
 
     A data frame (dimensions ``$inst``, ``$seq``) has no dimensions of its own: only its attributes come.
     """
     dimensions = () if schema.is_dataframe else schema.dimensions
-    # Attributes keep their names before dimensions do, as in SciDB-Py.
-    names = unique([a.name for a in schema.attributes] + [d.name for d in dimensions])
+    names = distinct_names([a.name for a in schema.attributes] + [d.name for d in dimensions])
     attributes = tuple(
         replace(a, name=name, default=None, compression=None)
         for a, name in zip(schema.attributes, names)  # noqa: B905 - names goes on with the dimensions
     )
     renamed = tuple(
-        replace(d, name=name) for d, name in zip(dimensions, names[len(attributes) :], strict=True)
+        replace(d, name=name, aliases=())
+        for d, name in zip(dimensions, names[len(attributes) :], strict=True)
     )
     before, after = "", ""
-    if [a.name for a in schema.attributes] + [d.name for d in dimensions] != names:
+    if [a.name for a in schema.attributes] + [d.name for d in dimensions] != list(names):
         before, after = "cast(", f", {Schema(attributes, renamed)})"
     if renamed:
         applied = ", ".join(f"{d.name}, {d.name}" for d in renamed)
