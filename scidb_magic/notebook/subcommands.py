@@ -24,7 +24,7 @@ CONNECT: Mapping[str, options.Option] = {
     for name, setting in SETTINGS.items()
     if name != "url" and not setting.secret
 }
-"""Options of ``connect``: the settings but the URL, which stands alone, and the secrets, which it asks for."""
+"""Options of ``connect``: every setting but the URL, which stands alone, and the secrets, which are asked."""
 
 
 @dataclass(frozen=True, slots=True)

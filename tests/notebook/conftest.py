@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import re
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -160,9 +158,3 @@ def kernels() -> Iterator[Callable[..., Kernel]]:
     yield start
     for kernel in started:
         kernel.shutdown()
-
-
-def taken_slots(url: str) -> int:
-    """How many slots the server at `url` lists as taken."""
-    with urllib.request.urlopen(f"{url}/debug", timeout=10) as answer:
-        return len(re.findall(r"avail 0", answer.read().decode()))

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -19,18 +20,17 @@ ENDLESS = "aggregate(build(<x:int64>[i=0:99999999999], i % 7), sum(x))"
 
 
 def taken(url: str) -> int:
-    with urllib.request.urlopen(f"{url}/debug", timeout=10) as answer:
-        return answer.read().decode().count("avail 0")
+    return ask(url, "debug").count("avail 0")
 
 
 def test_loading_is_quick_quiet_and_light(kernels: Callable[..., Any]) -> None:
     kernel = kernels()
     out = kernel.run(
         textwrap.dedent("""
-        import sys, time
+        import sys
         %load_ext scidb_magic
-        before = sorted({"duckdb", "scidbpy", "pyarrow", "pandas", "numpy", "lark", "requests"} & set(sys.modules))
-        print(before)
+        heavy = {"duckdb", "scidbpy", "pyarrow", "pandas", "numpy", "lark", "requests", "ipywidgets"}
+        print(sorted(heavy & set(sys.modules)))
         """)
     )
     assert out.error is None
@@ -98,6 +98,29 @@ def test_a_kernel_shut_down_while_a_query_runs_leaves_no_slot(
     assert taken(server.url) == 0
 
 
+def ask(url: str, endpoint: str, **arguments: str) -> str:
+    """What shim answers."""
+    with urllib.request.urlopen(
+        f"{url}/{endpoint}?{urllib.parse.urlencode(arguments)}", timeout=10
+    ) as answer:
+        return str(answer.read().decode())
+
+
+def until_listed(url: str, text: str) -> None:
+    """Wait until a query with `text` runs, as another session sees it."""
+    waiting = threading.Event()
+    sid = ask(url, "new_session")
+    try:
+        for _ in range(600):
+            ask(url, "execute_query", id=sid, query="project(list('queries'), query_string)", save="tsv")
+            if text in ask(url, "read_lines", id=sid, n="0"):
+                return
+            waiting.wait(0.05)
+        pytest.fail("the query did not begin")
+    finally:
+        ask(url, "release_session", id=sid)
+
+
 def until_taken(url: str) -> None:
     """Wait until a slot is taken: the query is on its way."""
     waiting = threading.Event()
@@ -117,7 +140,7 @@ def test_an_interrupt_cancels_on_the_server(
     kernel.run("%%scidb --no-fetch\nbuild(<x:int64>[i=0:9], i)")
     kernel.begin(f"print('go', flush=True)\n%scidb {ENDLESS}")
     kernel.finish(until=lambda out: "go" in out.streams)
-    until_running(kernel)
+    until_listed(server.url, "99999999999")
     kernel.manager.interrupt_kernel()
     out = kernel.finish()
     assert out.error is not None
@@ -128,12 +151,6 @@ def test_an_interrupt_cancels_on_the_server(
     assert taken(server.url) == 1
 
 
-def until_running(kernel: Any) -> None:
-    """Wait until the kernel's query is on its way; the control channel answers while a cell runs."""
-    waiting = threading.Event()
-    waiting.wait(0.5)
-
-
 def test_a_renewed_session_is_said_in_the_cell(
     kernels: Callable[..., Any], embedded_factory: Callable[..., Any]
 ) -> None:
@@ -142,7 +159,7 @@ def test_a_renewed_session_is_said_in_the_cell(
     kernel.run(LOAD.format(url=server.url))
     assert kernel.run("%%scidb\nbuild(<x:int64>[i=0:9], i)").error is None
     other = take_the_slot(server.url)
-    urllib.request.urlopen(f"{server.url}/release_session?id={other}", timeout=10).close()
+    ask(server.url, "release_session", id=other)
     out = kernel.run("%%scidb --all\naggregate(build(<x:int64>[i=0:9], i), sum(x))")
     assert out.error is None
     assert any("dropped the session" in text for text in out.texts)
@@ -154,8 +171,7 @@ def take_the_slot(url: str) -> str:
     waiting = threading.Event()
     for _ in range(200):
         try:
-            with urllib.request.urlopen(f"{url}/new_session", timeout=10) as answer:
-                return str(answer.read().decode())
+            return ask(url, "new_session")
         except urllib.error.HTTPError as error:
             assert error.code == 503
         waiting.wait(0.05)
@@ -190,16 +206,16 @@ def test_without_a_prompt_the_other_ways_are_named(kernels: Callable[..., Any], 
 def test_the_password_may_come_from_keyring(
     kernels: Callable[..., Any], embedded: Any, tmp_path: Any
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text("")
-    package = tmp_path / "keyring"
-    package.mkdir()
-    (package / "__init__.py").write_text(
-        "from . import errors\n"
-        "def get_password(service, user):\n"
-        f"    return 'geheim' if (service, user) == ({embedded.url!r}, 'anna') else None\n"
+    (tmp_path / "own_keyring.py").write_text(
+        "from keyring.backend import KeyringBackend\n"
+        "class Own(KeyringBackend):\n"
+        "    priority = 1\n"
+        "    def get_password(self, service, user):\n"
+        f"        return 'geheim' if (service, user) == ({embedded.url!r}, 'anna') else None\n"
+        "    def set_password(self, service, user, password): ...\n"
+        "    def delete_password(self, service, user): ...\n"
     )
-    (package / "errors.py").write_text("class KeyringError(Exception): pass\n")
-    kernel = kernels(PYTHONPATH=str(tmp_path))
+    kernel = kernels(PYTHONPATH=str(tmp_path), PYTHON_KEYRING_BACKEND="own_keyring.Own")
     kernel.run("%load_ext scidb_magic")
     assert kernel.run(f"%scidb connect {embedded.url} --user anna").error is None
     out = kernel.run("import scidb_magic; print(scidb_magic.current().settings.password[:2] + '…')")
