@@ -94,7 +94,7 @@ def read(path: Path, schema: Schema, format: str, *, max_errors: int = 0) -> pa.
         data = path.read_bytes()
     except OSError as error:
         raise EngineError(
-            "OPERATOR", "CANT_OPEN_FILE", f"Can't open file '{path}': {error.strerror}."
+            "EXECUTION", "CANT_OPEN_FILE", f"Cannot open file '{path}': {error.strerror}."
         ) from None
     if layout.name == "binary":
         return read_binary.read(data, schema, format, source=path)

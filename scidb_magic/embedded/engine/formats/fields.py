@@ -1,9 +1,9 @@
 """Splits delimited text into fields: where each begins and ends, before anything is read from it.
 
-Text without quotes is split by NumPy at once, text with quotes by one regular expression. Like SciDB's
-CSV, a field in quotes may hold separators and line ends, doubled quotes, and quotes after a backslash;
-blanks around a field do not count; empty lines are passed over. TSV has none of this: each line feed ends
-a record, each tab a field.
+Text is split by NumPy at once, or by a regular expression where quotes stand in unusual places. As in
+SciDB's CSV, a field in quotes may hold separators and line ends, doubled quotes, and quotes after a
+backslash; blanks around a field do not count; empty lines are passed over. TSV has none of this: each
+line feed ends a record, each tab a field.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Spans = tuple[Offsets, Offsets, Mask, Mask]
 
-LF, CR = 10, 13
+LF, CR, BACKSLASH = 10, 13, 92
 _BLANKS = (32, 9)
 
 
@@ -56,13 +56,14 @@ def split(data: bytes, layout: Layout) -> Fields:
     """Split the whole text of a file."""
     if layout.tabular:
         return Fields(*_split_plain(np.frombuffer(data, np.uint8), layout.separator[0], (LF,)), b"")
+    raw = np.frombuffer(data, np.uint8)
     quote = layout.quote or _guess_quote(data, layout.separator)
-    if quote in data:
+    marks = _quotes(raw, layout.separator[0], quote[0])
+    if marks is None:
         spans = _split_quoted(data, layout.separator, quote)
     else:
-        raw = np.frombuffer(data, np.uint8)
-        start, stop, quoted, last = _split_plain(raw, layout.separator[0], (LF, CR))
-        spans = *_trimmed(raw, start, stop, layout.separator[0]), quoted, last
+        spans = _split_plain(raw, layout.separator[0], (LF, CR), marks)
+        spans = _without_surroundings(raw, spans, layout.separator[0], quote[0])
     return Fields(*_without_empty_lines(spans), quote)
 
 
@@ -83,14 +84,61 @@ def take(data: bytes, start: Offsets, stop: Offsets) -> Texts:
     return pa.Array.from_buffers(BINARY, len(start), [validity, pa.py_buffer(offsets), pa.py_buffer(taken)])
 
 
-def _split_plain(raw: NDArray[np.uint8], separator: int, line_ends: tuple[int, ...]) -> Spans:
+def _quotes(raw: NDArray[np.uint8], separator: int, quote: int) -> Offsets | None:
+    """Places of the quotes that open and close, in turn; None where they do not enclose whole fields."""
+    marks: Offsets = np.flatnonzero(raw == quote)
+    escapes, here = np.zeros(len(marks), np.int64), marks - 1
+    while (more := (here >= 0) & (raw[np.maximum(here, 0)] == BACKSLASH)).any():
+        escapes += more
+        here = np.where(more, here - 1, -1)
+    marks = marks[escapes % 2 == 0]
+    if len(marks) % 2:
+        return None
+    if not len(marks):
+        return marks
+    bounds = (separator, LF, CR)
+    opening, closing = marks[::2], marks[1::2]
+    # a doubled quote closes and opens again at once
+    doubled = np.concatenate([[False], opening[1:] == closing[:-1] + 1, [False]])
+    begins = (opening == 0) | np.isin(raw[opening - 1], bounds) | doubled[:-1]
+    ends = (
+        (closing == len(raw) - 1) | np.isin(raw[np.minimum(closing + 1, len(raw) - 1)], bounds) | doubled[1:]
+    )
+    return marks if begins.all() and ends.all() else None
+
+
+def _split_plain(
+    raw: NDArray[np.uint8], separator: int, line_ends: tuple[int, ...], quotes: Offsets | None = None
+) -> Spans:
     line_end = np.isin(raw, line_ends)
     stop = np.flatnonzero(line_end | (raw == separator))
+    if quotes is not None and len(quotes):
+        stop = stop[np.searchsorted(quotes, stop) % 2 == 0]
     last = line_end[stop]
-    if len(raw) and not line_end[-1]:
+    if len(raw) and not (len(stop) and last[-1] and stop[-1] == len(raw) - 1):
         stop, last = np.append(stop, len(raw)), np.append(last, True)
     start = np.concatenate([[0], stop[:-1] + 1]) if len(stop) else stop
     return start, stop, np.zeros(len(stop), np.bool_), last
+
+
+def _without_surroundings(raw: NDArray[np.uint8], spans: Spans, separator: int, quote: int) -> Spans:
+    """The fields without the quotes or the blanks around them."""
+    start, stop, _, last = spans
+    start, stop = start.copy(), stop.copy()
+    filled = start < stop
+    quoted = filled.copy()
+    quoted[filled] = raw[start[filled]] == quote
+    start += quoted
+    stop -= quoted
+    blanks = [blank for blank in _BLANKS if blank != separator]
+    bare = filled & ~quoted
+    while len(leading := np.flatnonzero(bare)[np.isin(raw[start[bare]], blanks)]):
+        start[leading] += 1
+        bare &= start < stop
+    while len(trailing := np.flatnonzero(bare)[np.isin(raw[stop[bare] - 1], blanks)]):
+        stop[trailing] -= 1
+        bare &= start < stop
+    return start, stop, quoted, last
 
 
 def _split_quoted(data: bytes, separator: bytes, quote: bytes) -> Spans:
@@ -120,18 +168,6 @@ def _guess_quote(data: bytes, separator: bytes) -> bytes:
     """The first quote that opens a field; SciDB guesses too."""
     found = re.search(rb"(?:^|[\r\n%b])[ \t]*(['\"])" % re.escape(separator), data)
     return found[1] if found else b"'"
-
-
-def _trimmed(
-    raw: NDArray[np.uint8], start: Offsets, stop: Offsets, separator: int
-) -> tuple[Offsets, Offsets]:
-    blanks = [blank for blank in _BLANKS if blank != separator]
-    start, stop = start.copy(), stop.copy()
-    while len(leading := np.flatnonzero(start < stop)[np.isin(raw[start[start < stop]], blanks)]):
-        start[leading] += 1
-    while len(trailing := np.flatnonzero(start < stop)[np.isin(raw[stop[start < stop] - 1], blanks)]):
-        stop[trailing] -= 1
-    return start, stop
 
 
 def _without_empty_lines(spans: Spans) -> Spans:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from scidb_magic.embedded.engine.formats import datetimes
 from scidb_magic.embedded.engine.formats.values import BINARY, Texts, Values
+from scidb_magic.wire.rows import bytes_of
 from scidb_magic.wire.schema import Attribute
 
 if TYPE_CHECKING:
@@ -173,8 +174,31 @@ def _quick_datetime(texts: Texts, _type: str) -> Values:
     return moments.cast(pa.int64())
 
 
+_ISO_WITH_OFFSET = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{2}:\d{2}$"
+
+
+def _quick_datetimetz(texts: Texts, type: str) -> Values:
+    strings = texts.cast(pa.large_string())
+    if pc.all(pc.match_substring_regex(strings, _ISO_WITH_OFFSET)).as_py() is False:
+        raise pa.ArrowInvalid("not all in the form that SciDB writes")
+    time = _quick_datetime(pc.utf8_slice_codeunits(strings, 0, 19), type)
+    zones = pc.utf8_slice_codeunits(strings, 19).dictionary_encode()
+    offsets = [datetimes.parse(f"1970-01-01 00:00:00{zone}")[1] for zone in zones.dictionary.to_pylist()]
+    offset = pa.array(offsets, pa.int64()).take(zones.indices)
+    return pa.StructArray.from_arrays([time, offset], ["time", "offset"], mask=strings.is_null())
+
+
+def _quick_char(texts: Texts, _type: str) -> Values:
+    lengths, data = bytes_of(texts)
+    if (lengths > 1).any():
+        raise pa.ArrowInvalid("not all of one byte")
+    values = np.zeros(len(texts), np.uint8)
+    values[lengths == 1] = data
+    return pa.array(values, mask=texts.is_null().to_numpy(zero_copy_only=False))
+
+
 def _no_quick_way(_texts: Texts, _type: str) -> Values:
-    raise pa.ArrowInvalid("value by value")
+    raise pa.ArrowInvalid("no text is bytes")
 
 
 def _cannot(text: str, type: str, why: str) -> ValueError:
@@ -262,8 +286,8 @@ _ARROW: dict[str, pa.DataType] = {
 
 _QUICK: dict[str, Callable[[Texts, str], Values]] = {
     "datetime": _quick_datetime,
-    "datetimetz": _no_quick_way,
-    "char": _no_quick_way,
+    "datetimetz": _quick_datetimetz,
+    "char": _quick_char,
     "binary": _no_quick_way,
 }
 
