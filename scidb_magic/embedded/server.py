@@ -97,13 +97,14 @@ class Server:
         self._thread.start()
 
     def close(self, seconds: float = 2.0) -> None:
-        """Stop listening, cancel what runs, wait up to `seconds` for it, close the engine."""
+        """Stop listening, cancel what runs, wait up to `seconds` for it, close sessions and engine."""
         self._listener.shutdown()
         self._listener.server_close()
         for session in self.slots.sessions():
             if session.asked and session.engine is not None:
                 session.engine.cancel()
         self._listener.wait(seconds)
+        self.slots.close()
         self._engine.close()
 
     def _serve(self, raw: socket.socket) -> None:

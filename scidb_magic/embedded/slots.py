@@ -213,6 +213,11 @@ class Slots:
         """The occupied ones."""
         return [session for session in list(self._places) if session is not None]
 
+    def close(self) -> None:
+        """End every session that is not in a call."""
+        for session in self.sessions():
+            self._ended(session)
+
     def listing(self) -> str:
         """The answer to ``/debug``: avail 1 is free."""
         return "".join(
@@ -225,12 +230,12 @@ class Slots:
             if session is None:
                 return number
         for number, session in enumerate(self._places):
-            if session is not None and session.is_older(self._timeout) and self._reaped(session):
+            if session is not None and session.is_older(self._timeout) and self._ended(session):
                 return number
         return None
 
     @staticmethod
-    def _reaped(session: Session) -> bool:
+    def _ended(session: Session) -> bool:
         try:
             return session.end(wait=False)
         except SessionGone:
