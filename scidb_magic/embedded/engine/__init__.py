@@ -97,7 +97,7 @@ class EngineSession:
             try:
                 self._runner.run(text)
             except EngineError as error:
-                if error.span is None:
+                if self._runner.planned:
                     error.query_id = f"0.{query_id}"
                 raise
         return query_id

@@ -25,8 +25,8 @@ NAMESPACE = "public"
 _TABLES = (
     "CREATE SCHEMA IF NOT EXISTS {database}.data",
     "CREATE TABLE IF NOT EXISTS {database}.main.arrays (id BIGINT, name VARCHAR, schema VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS {database}.main.versions"
-    " (array_id BIGINT, number BIGINT, id BIGINT, stored_at BIGINT, codes VARCHAR)",
+    """CREATE TABLE IF NOT EXISTS {database}.main.versions
+    (array_id BIGINT, number BIGINT, id BIGINT, stored_at BIGINT, codes VARCHAR)""",
 )
 
 
@@ -100,7 +100,7 @@ class Array:
         numbers = [version.number for version in self.versions] or [0]
         codes = frozenset().union(*(part.codes for part in parts))
         versions = []
-        for number, part in zip(numbers, parts):
+        for number, part in zip(numbers, parts, strict=True):
             old = [Axis(axis, str(number)), *axes(part)]
             versions.append(f"SELECT {columns(old, with_codes(cells(part), codes))} FROM ({part.sql})")
         schema = replace(self.schema, dimensions=(axis, *self.schema.dimensions))
@@ -130,12 +130,12 @@ def prepare(storage: Storage) -> Identifiers:
     for database in (STORED, TEMPORARY):
         for statement in _TABLES:
             cursor.execute(statement.format(database=database))
-    row = cursor.execute(
-        f"SELECT max(id) FROM (SELECT id FROM {STORED}.main.arrays"
+    [(last,)] = cursor.execute(
+        f"SELECT coalesce(max(id), 0) FROM (SELECT id FROM {STORED}.main.arrays"
         f" UNION ALL SELECT id FROM {STORED}.main.versions)"
-    ).fetchone()
+    ).fetchall()
     cursor.close()
-    return Identifiers((row[0] if row and row[0] is not None else 0) + 1)
+    return Identifiers(last + 1)
 
 
 class Catalogue:
@@ -213,10 +213,9 @@ class Catalogue:
         if not array.versions:
             return [none] * len(array.schema.dimensions)
         asked = ", ".join(f"min(d{k}), max(d{k})" for k in range(len(array.schema.dimensions)))
-        row = self._cursor.execute(
+        [row] = self._cursor.execute(
             f"SELECT {asked} FROM {array.database}.data.v{array.versions[-1].id}"
-        ).fetchone()
-        assert row is not None
+        ).fetchall()
         return [none if row[k] is None else (row[k], row[k + 1]) for k in range(0, len(row), 2)]
 
     def _insert(self, array: Array) -> None:

@@ -34,6 +34,6 @@ def taken(dimensions: Sequence[Dimension], other: Sequence[Dimension]) -> tuple[
     return sized(
         [
             replace(mine, chunk=theirs.chunk) if mine.chunk is None else mine
-            for mine, theirs in zip(dimensions, other)
+            for mine, theirs in zip(dimensions, other, strict=True)
         ]
     )

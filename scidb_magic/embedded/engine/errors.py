@@ -121,9 +121,7 @@ def array_does_not_exist(name: str, span: Span | None, short: str = "QPROC") -> 
 
 
 def array_already_exists(name: str, span: Span | None = None) -> EngineError:
-    return EngineError(
-        "INFER_SCHEMA", "ARRAY_ALREADY_EXISTS", f"Array 'public.{name}' already exists.", span
-    )
+    return EngineError("INFER_SCHEMA", "ARRAY_ALREADY_EXISTS", f"Array 'public.{name}' already exists.", span)
 
 
 def version_does_not_exist(
@@ -139,9 +137,7 @@ def version_does_not_exist(
 
 
 def operator_does_not_exist(name: str, span: Span) -> EngineError:
-    return EngineError(
-        "QPROC", "LOGICAL_OP_DOESNT_EXIST", f"Logical operator '{name}' does not exist.", span
-    )
+    return EngineError("QPROC", "LOGICAL_OP_DOESNT_EXIST", f"Logical operator '{name}' does not exist.", span)
 
 
 def wrong_parameter(

@@ -49,7 +49,7 @@ class Files:
         """The real path of a regular file that exists."""
         path = self.path(name)
         try:
-            regular = stat.S_ISREG(os.stat(path, follow_symlinks=False).st_mode)
+            regular = stat.S_ISREG(path.stat(follow_symlinks=False).st_mode)
         except OSError as error:
             raise _cannot_open(name, error.strerror) from error
         if not regular:

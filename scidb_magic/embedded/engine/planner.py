@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from scidb_magic.embedded.engine import errors
 from scidb_magic.embedded.engine.aggregates import Aggregate, compile_aggregate
-from scidb_magic.embedded.engine.ast import Alias, Call, CreateArray, Nested, Node, Reference, Span, Statement
+from scidb_magic.embedded.engine.ast import Alias, Call, CreateArray, Nested, Node, Reference, Span, whole
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array, Catalogue, Version
 from scidb_magic.embedded.engine.columns import column_types, renamed
 from scidb_magic.embedded.engine.expressions import Scope, compile_expression, constant_value, convert
+from scidb_magic.embedded.engine.lets import unfolded
+from scidb_magic.embedded.engine.lexer import syntax_error
 from scidb_magic.embedded.engine.operators.kinds import resolve
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, Operator, Planned
-from scidb_magic.embedded.engine.operators.signature import Arguments, match, span_of
+from scidb_magic.embedded.engine.operators.signature import Mismatch, match
 from scidb_magic.embedded.engine.parser import parse
 from scidb_magic.embedded.engine.relation import Relation, Typed
 from scidb_magic.errors import EngineError
@@ -43,6 +45,23 @@ class Services:
     operators: Mapping[str, Operator]
     macros: Mapping[str, Macro]
     version: str
+
+
+def statement_of(text: str) -> Call | CreateArray:
+    """The statement of a text, ``let`` put in.
+
+    Raises
+    ------
+    EngineError
+        Not one statement of AFL.
+    """
+    statement = parse(text)
+    if isinstance(statement, CreateArray):
+        return statement
+    node = unfolded(statement)
+    if not isinstance(node, Call):
+        raise syntax_error(whole(node))
+    return node
 
 
 class Context:
@@ -69,7 +88,7 @@ class Context:
 
     # Statements and inputs
 
-    def plan(self, statement: Statement) -> Planned:
+    def plan(self, statement: Call | CreateArray) -> Planned:
         """Plan a whole statement."""
         if isinstance(statement, CreateArray):
             call = Call("create_array", (statement.name, statement.schema), statement.span, statement.span)
@@ -79,7 +98,7 @@ class Context:
     def quoted(self, text: str) -> Planned:
         """Plan a statement that stands in a string, as that of ``show``; it is not run."""
         try:
-            return Context(self.services, wrap=self.wrap).plan(parse(text))
+            return Context(self.services, wrap=self.wrap).plan(statement_of(text))
         except EngineError as error:
             error.statement = error.statement or text
             raise
@@ -110,7 +129,8 @@ class Context:
             return renamed(self.input(node.node), node.name)
         if isinstance(node, Reference):
             return self.scan(node)
-        assert isinstance(node, Call)
+        if not isinstance(node, Call):
+            raise Mismatch("array")
         call = self.expand(node)
         planned = self.call(call)
         if isinstance(planned, Relation):
@@ -188,7 +208,7 @@ class Context:
         EngineError
             The expression has an error of its own, or is of another type.
         """
-        return constant_value(self.convert(self.compile(node), type_, span_of(node)))
+        return constant_value(self.convert(self.compile(node), type_, whole(node)))
 
     def aggregate(self, node: Call | Alias, source: Relation) -> Aggregate:
         """Compile an aggregate call over an attribute of `source`."""

@@ -7,19 +7,19 @@ of them overflows, the statement is planned again with arithmetic that wraps aro
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from scidb_magic.embedded.engine.ast import CreateArray, Reference, Statement
+from scidb_magic.embedded.engine.ast import Call, CreateArray, Reference
 from scidb_magic.embedded.engine.catalogue import Catalogue, Identifiers
 from scidb_magic.embedded.engine.columns import column_names, ordered
 from scidb_magic.embedded.engine.errors import from_duckdb
 from scidb_magic.embedded.engine.files import Files
 from scidb_magic.embedded.engine.operators import MACROS, OPERATORS
 from scidb_magic.embedded.engine.operators.operator import Change
-from scidb_magic.embedded.engine.parser import parse
-from scidb_magic.embedded.engine.planner import Context, Services
+from scidb_magic.embedded.engine.planner import Context, Services, statement_of
 from scidb_magic.embedded.engine.queries import Queries
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.embedded.engine.storage import Storage
@@ -88,7 +88,13 @@ class Execution:
 
 
 class Runner:
-    """Runs the statements of one session, one at a time, on a cursor of its own."""
+    """Runs the statements of one session, one at a time, on a cursor of its own.
+
+    Attributes
+    ----------
+    planned : bool
+        Whether the last statement came so far that it was run.
+    """
 
     def __init__(
         self,
@@ -107,6 +113,7 @@ class Runner:
         self._cancelled = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
+        self.planned = False
 
     def run(self, text: str) -> None:
         """Run one statement to its end.
@@ -116,10 +123,11 @@ class Runner:
         EngineError
             The statement is wrong, fails, or was cancelled; nothing of it remains.
         """
+        self.planned = False
         self._cancelled.clear()
         self._idle.clear()
         try:
-            statement = parse(text)
+            statement = statement_of(text)
             with self._storage.writing(_targets(statement), self._check):
                 self._with_retries(statement)
         except Cancelled:
@@ -151,7 +159,7 @@ class Runner:
         if self._cancelled.is_set():
             raise Cancelled
 
-    def _with_retries(self, statement: Statement) -> None:
+    def _with_retries(self, statement: Call | CreateArray) -> None:
         wrap, conflicts = False, 0
         while True:
             try:
@@ -168,7 +176,7 @@ class Runner:
                 self._check()
                 raise from_duckdb(error) from error
 
-    def _transaction(self, statement: Statement, wrap: bool) -> None:
+    def _transaction(self, statement: Call | CreateArray, wrap: bool) -> None:
         self._check()
         execution = None
         self._cursor.begin()
@@ -183,6 +191,7 @@ class Runner:
             )
             context = Context(services, wrap=wrap)
             planned = context.plan(statement)
+            self.planned = True
             execution = Execution(self._cursor, context, self._cancelled)
             execution.open()
             for change in context.before:
@@ -201,13 +210,12 @@ class Runner:
                 execution.close()
 
     def _roll_back(self) -> None:
-        try:
+        # DuckDB may have rolled back already, for example after a failed commit.
+        with suppress(duckdb.Error):
             self._cursor.rollback()
-        except duckdb.Error:
-            pass  # DuckDB has rolled back already, for example after a failed commit
 
 
-def _targets(statement: Statement) -> set[str]:
+def _targets(statement: Call | CreateArray) -> set[str]:
     """Names of the arrays that a statement changes."""
     if isinstance(statement, CreateArray):
         return {statement.name.name}
@@ -219,4 +227,3 @@ def _targets(statement: Statement) -> set[str]:
         return set()
     named: list[object] = [call.args[k] for k in operator.targets if k < len(call.args)]
     return {node.name for node in named if isinstance(node, Reference)}
-

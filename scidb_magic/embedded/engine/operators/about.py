@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scidb_magic.embedded.engine.ast import Reference
+from scidb_magic.embedded.engine.ast import Reference, whole
 from scidb_magic.embedded.engine.catalogue import Array
 from scidb_magic.embedded.engine.errors import wrong_parameter
 from scidb_magic.embedded.engine.operators.operator import Change, operator
 from scidb_magic.embedded.engine.operators.rows import rows
-from scidb_magic.embedded.engine.operators.signature import Arguments, span_of
+from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.wire.schema import MAX_COORDINATE, Dimension
 
@@ -28,7 +28,7 @@ def show(context: Context, args: Arguments) -> Relation:
         return rows(context, _SHOWN, [(str(shown.schema), shown.distribution, "none")])
     text, language = context.constant(operand, "string"), args.value("language", "aql")
     if language.lower() != "afl":
-        raise wrong_parameter("'afl': this server knows no AQL", span_of(operand))
+        raise wrong_parameter("'afl': this server knows no AQL", whole(operand))
     planned = context.quoted(text)
     relation = planned.shown if isinstance(planned, Change) else planned
     return rows(context, _SHOWN, [(str(relation.schema), relation.distribution, None)])
@@ -59,6 +59,7 @@ def dimensions(context: Context, args: Arguments) -> Relation:
         "chunk_interval:int64 NOT NULL,chunk_overlap:uint64 NOT NULL,low:int64 NOT NULL,"
         "high:int64 NOT NULL,type:string NOT NULL> [No=0:{last}:0:{n}]"
     )
+    bounds = context.services.catalogue.bounds(array)
     found = [
         (
             each.name,
@@ -70,7 +71,7 @@ def dimensions(context: Context, args: Arguments) -> Relation:
             high,
             "int64",
         )
-        for each, (low, high) in zip(array.schema.dimensions, context.services.catalogue.bounds(array))
+        for each, (low, high) in zip(array.schema.dimensions, bounds, strict=True)
     ]
     return rows(context, schema, found)
 

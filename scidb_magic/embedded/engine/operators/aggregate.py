@@ -57,12 +57,11 @@ def _rechunked(groups: list[Axis], chunks: Sequence[int]) -> list[Axis]:
             "In aggregate, the number of specified chunk sizes (if any) must match the number of dimensions.",
         )
     return [
-        replace(axis, dimension=replace(axis.dimension, chunk=chunk)) for axis, chunk in zip(groups, chunks)
+        replace(axis, dimension=replace(axis.dimension, chunk=chunk))
+        for axis, chunk in zip(groups, chunks, strict=True)
     ]
 
 
 OPERATORS = (
-    operator(
-        "aggregate", "<input> <aggregate_call>+ <dimension_name>* chunk=<constant:int64>*", aggregate
-    ),
+    operator("aggregate", "<input> <aggregate_call>+ <dimension_name>* chunk=<constant:int64>*", aggregate),
 )

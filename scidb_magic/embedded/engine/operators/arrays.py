@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
     from scidb_magic.embedded.engine.run import Execution
 
+
 def create_array(context: Context, args: Arguments, *, temporary: bool = False) -> Change:
     """A new, empty array; open chunk lengths stay open until the first store."""
     name: str = args.value("new_array_name")

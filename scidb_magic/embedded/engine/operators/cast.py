@@ -52,11 +52,13 @@ def _to_schema(source: Relation, declared: Declared) -> Relation:
             "WRONG_DIMENSION_COUNT",
             f"Input has {len(mine.dimensions)} dimension(s), the schema {len(schema.dimensions)}.",
         )
-    dimensions = sized([_dimension(old, new) for old, new in zip(mine.dimensions, schema.dimensions)])
+    dimensions = sized(
+        [_dimension(old, new) for old, new in zip(mine.dimensions, schema.dimensions, strict=True)]
+    )
     return like(
         source,
-        [Axis(new, axis.sql) for axis, new in zip(axes(source), dimensions)],
-        [_cell(cell, new) for cell, new in zip(cells(source), schema.attributes)],
+        [Axis(new, axis.sql) for axis, new in zip(axes(source), dimensions, strict=True)],
+        [_cell(cell, new) for cell, new in zip(cells(source), schema.attributes, strict=True)],
         f"FROM ({source.sql})",
     )
 
@@ -80,39 +82,38 @@ def _dimension(old: Dimension, new: Dimension) -> Dimension:
 def _cell(cell: Cell, new: Attribute) -> Cell:
     old = cell.attribute
     if old.type != new.type:
-        typed = convert(Typed(cell.sql, old.type, old.nullable, cell.code), new.type, explicit=True, span=None)
+        plain = Typed(cell.sql, old.type, old.nullable, cell.code)
+        typed = convert(plain, new.type, explicit=True, span=None)
         cell = Cell(new, typed.sql, typed.code)
     return without_nulls(replace(cell, attribute=new, qualifiers=frozenset()), old.nullable)
 
 
 def _to_names(source: Relation, renames: list[tuple[Reference, Reference]]) -> Relation:
     """Rename one after the other, so that two names can be swapped over a third."""
-    schema = source.schema
     for old, new in renames:
-        at = dict(schema=schema)
-        for what in ("attribute", "dimension"):
-            found = next(positions(replace(source, **at), what, old), None)
-            if found is not None:
-                break
-        else:
+        attribute = next(positions(source, "attribute", old), None)
+        dimension = next(positions(source, "dimension", old), None)
+        if attribute is None and dimension is None:
             raise EngineError(
                 "INFER_SCHEMA",
                 "UNKNOWN_ATTRIBUTE_OR_DIMENSION",
                 f"Attribute or dimension reference '{old.text}' does not exist.",
                 old.span,
             )
-        taken = {each.name for each in (*schema.attributes, *schema.dimensions)} - {old.name}
-        if new.name in taken:
-            raise (duplicate_attribute if what == "attribute" else duplicate_dimension)(new.name, new.span)
-        if what == "attribute":
+        schema = source.schema
+        names = {each.name for each in schema.attributes} | {each.name for each in schema.dimensions}
+        if new.name in names - {old.name}:
+            raise (duplicate_dimension if attribute is None else duplicate_attribute)(new.name, new.span)
+        if attribute is not None:
             attributes = list(schema.attributes)
-            attributes[found] = replace(attributes[found], name=new.name)
+            attributes[attribute] = replace(attributes[attribute], name=new.name)
             schema = replace(schema, attributes=tuple(attributes))
-        else:
+        elif dimension is not None:
             dimensions = list(schema.dimensions)
-            dimensions[found] = replace(dimensions[found], name=new.name, aliases=())
+            dimensions[dimension] = replace(dimensions[dimension], name=new.name, aliases=())
             schema = replace(schema, dimensions=tuple(dimensions))
-    return replace(source, schema=schema)
+        source = replace(source, schema=schema)
+    return source
 
 
 OPERATORS = (operator("cast", "<input> <schema>? <old_and_new_name>*", cast),)

@@ -12,7 +12,7 @@ def raising(short: str, long: str, description: str, *values: str) -> str:
     """SQL that raises; ``{}`` in the description stands for the SQL of a value that can be text."""
     pieces = marked(short, long, description).split("{}")
     parts = [_quoted(pieces[0])]
-    for value, piece in zip(values, pieces[1:]):
+    for value, piece in zip(values, pieces[1:], strict=True):
         parts += [f"coalesce(CAST({value} AS VARCHAR), 'null')", _quoted(piece)]
     return f"error({' || '.join(parts)})"
 
@@ -26,9 +26,7 @@ def without_nulls(cell: Cell, nullable: bool) -> Cell:
         "ASSIGNING_NULL_TO_NON_NULLABLE",
         f"Assigning NULL to non-nullable attribute '{cell.attribute.name}'.",
     )
-    return replace(
-        cell, sql=f"CASE WHEN {cell.sql} IS NULL THEN {refused} ELSE {cell.sql} END", code=None
-    )
+    return replace(cell, sql=f"CASE WHEN {cell.sql} IS NULL THEN {refused} ELSE {cell.sql} END", code=None)
 
 
 def _quoted(text: str) -> str:

@@ -23,7 +23,7 @@ def cross_join(context: Context, args: Arguments) -> Relation:
     """
     left, right = args.values("input")
     fields: list[Field] = args.values("dimension_name")
-    pairs = dict(_pair(first, second) for first, second in zip(fields[::2], fields[1::2]))
+    pairs = dict(_pair(first, second) for first, second in zip(fields[::2], fields[1::2], strict=True))
     _check_pairs(left, right, pairs)
     rest = [axis for k, axis in enumerate(axes(right, "r.")) if k not in pairs.values()]
     conditions = " AND ".join(f"l.d{mine} = r.d{theirs}" for mine, theirs in pairs.items())
@@ -64,11 +64,11 @@ def join(context: Context, args: Arguments) -> Relation:
             "ALL_INPUTS_AUTOCHUNKED",
             "At least one input to 'join' must have a specified chunk size.",
         )
-    for first, second in zip(mine, theirs):
+    for first, second in zip(mine, theirs, strict=True):
         _check_start(first, second)
     found = [
         Axis(_common(axis.dimension, other.dimension), axis.sql, axis.qualifiers | other.qualifiers)
-        for axis, other in zip(axes(left, "l."), axes(right, "r."))
+        for axis, other in zip(axes(left, "l."), axes(right, "r."), strict=True)
     ]
     return _joined(left, right, found, " AND ".join(f"l.d{k} = r.d{k}" for k in range(len(mine))))
 

@@ -28,7 +28,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scidb_magic.embedded.engine.ast import Alias, Call, Nested, Node, Reference, SchemaLiteral, Star
+from scidb_magic.embedded.engine.ast import (
+    Alias,
+    Call,
+    Nested,
+    Node,
+    Reference,
+    SchemaLiteral,
+    Star,
+    children,
+)
 from scidb_magic.embedded.engine.catalogue import Array
 from scidb_magic.embedded.engine.operators.signature import Arguments, Mismatch, Slot
 from scidb_magic.embedded.engine.relation import Relation
@@ -89,21 +98,11 @@ def is_constant(node: Node) -> bool:
 def parts(node: Node) -> Iterator[Node]:
     """The node and every node in it."""
     yield node
-    inner: tuple[Node, ...] = ()
-    if isinstance(node, Call):
-        inner = (*node.args, *(value for _, value in node.keywords))
-    elif isinstance(node, Alias):
-        inner = (node.node,)
-    elif isinstance(node, Nested):
-        inner = node.items
-    for part in inner:
+    for part in children(node):
         yield from parts(part)
 
 
 def _input(context: Context, slot: Slot, node: Node, before: Arguments) -> Relation:
-    core = node.node if isinstance(node, Alias) else node
-    if not isinstance(core, (Call, Reference)):
-        raise Mismatch("array")
     return context.input(node)
 
 
@@ -168,6 +167,7 @@ def _field(what: str, node: Node, before: Arguments) -> Field:
 def positions(source: Relation, what: str, reference: Reference) -> Iterator[int]:
     """Where `source` has an attribute or dimension that the reference names."""
     schema = source.schema
+    names: list[tuple[str, ...]]
     if what == "attribute":
         names = [(attribute.name,) for attribute in schema.attributes]
         qualifiers = source.attribute_qualifiers
@@ -183,9 +183,8 @@ def positions(source: Relation, what: str, reference: Reference) -> Iterator[int
 
 def _aggregate(context: Context, slot: Slot, node: Node, before: Arguments) -> Aggregate:
     call = node.node if isinstance(node, Alias) else node
-    if not isinstance(call, Call) or is_constant(call):
+    if not isinstance(node, (Call, Alias)) or not isinstance(call, Call) or is_constant(call):
         raise Mismatch("aggregate call")
-    assert isinstance(node, (Call, Alias))
     return context.aggregate(node, before.values("input")[0])
 
 
@@ -195,7 +194,9 @@ def _new_name(context: Context, slot: Slot, node: Node, before: Arguments) -> st
     return node.name
 
 
-def _old_and_new_name(context: Context, slot: Slot, node: Node, before: Arguments) -> tuple[Reference, Reference]:
+def _old_and_new_name(
+    context: Context, slot: Slot, node: Node, before: Arguments
+) -> tuple[Reference, Reference]:
     if isinstance(node, Nested) and len(node.items) == 2:
         old, new = node.items
         if isinstance(old, Reference) and isinstance(new, Reference):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.operators.signature import Arguments, Signature
 from scidb_magic.embedded.engine.relation import Relation
@@ -51,7 +51,7 @@ class Change:
     perform: Callable[[Execution], None]
 
 
-Planned = Union[Relation, Change]
+Planned = Relation | Change
 Rule = Callable[["Context", Arguments], Planned]
 
 

@@ -194,9 +194,7 @@ def _cell(attribute: Attribute, source: Relation, totals: Sequence[Cell]) -> Cel
 
 def _any(cell: Cell) -> Cell:
     """The value of some cell of a group."""
-    return replace(
-        cell, sql=f"first({cell.sql})", code=None if cell.code is None else f"first({cell.code})"
-    )
+    return replace(cell, sql=f"first({cell.sql})", code=None if cell.code is None else f"first({cell.code})")
 
 
 def _where(keys: Sequence[_Key]) -> str:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from scidb_magic.embedded.engine.planner import Context
 
-_ARROW = {"string": "string", "int64": "int64", "uint64": "uint64", "bool": "bool", "datetime": "int64"}
-
 
 def rows(
     context: Context,
@@ -44,9 +42,8 @@ def rows(
             f"d{k}": pa.array([place[k] for place in places], pa.int64())
             for k in range(len(parsed.dimensions))
         }
-        for k, attribute in enumerate(parsed.attributes):
-            type_ = pa.type_for_alias(_ARROW.get(attribute.type, attribute.type))
-            columns[f"a{k}"] = pa.array([row[k] for row in values], type_)
+        for k in range(len(parsed.attributes)):
+            columns[f"a{k}"] = pa.array([row[k] for row in values])
         return pa.table(columns)
 
     return context.source(parsed, load, distribution=distribution)

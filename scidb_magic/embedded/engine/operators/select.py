@@ -34,7 +34,7 @@ def apply(context: Context, args: Arguments) -> Relation:
     source: Relation = args.value("input")
     found = cells(source)
     taken = {cell.attribute.name for cell in found}
-    for name, expression in zip(args.all("new_name"), args.all("expression")):
+    for name, expression in zip(args.all("new_name"), args.all("expression"), strict=True):
         if name.value in taken:
             raise duplicate_attribute(name.value, name.span)
         taken.add(name.value)
@@ -92,7 +92,7 @@ def corners(source: Relation, args: Arguments) -> tuple[list[int | None], list[i
         raise EngineError(
             "INFER_SCHEMA",
             "WRONG_OPERATOR_ARGUMENTS_COUNT2",
-            f"Operator '{args.call.name}' expected {'more' if len(bounds) < 2 * count else 'fewer'} arguments.",
+            f"Operator '{args.call.name}' expected {2 * count} coordinates but was passed {len(bounds)}.",
         )
     return bounds[:count], bounds[count:]
 

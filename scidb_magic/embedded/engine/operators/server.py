@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scidb_magic.embedded.engine.aggregates import AGGREGATES
@@ -32,10 +33,10 @@ def list_(context: Context, args: Arguments) -> Relation:
             f"Unknown list '{what}'; there are '{known}'.",
             args.one("what").span,
         )
-    schema, distribution, find = _LISTS[what]
-    found = list(find(context, args))
-    places = [(0, k) for k in range(len(found))] if "inst=" in schema else None
-    return rows(context, schema, found, coordinates=places, distribution=distribution)
+    listing = _LISTS[what]
+    found = list(listing.rows(context, args))
+    places = [(0, k) for k in range(len(found))] if "inst=" in listing.schema else None
+    return rows(context, listing.schema, found, coordinates=places, distribution=listing.distribution)
 
 
 def _arrays(context: Context, args: Arguments) -> Iterable[_Row]:
@@ -55,8 +56,8 @@ def _queries(context: Context, args: Arguments) -> Iterable[_Row]:
         yield f"0.{query.id}", 0, query.text, query.started, 0, "", False, 0, "scidbadmin"
 
 
-def _named(names: Callable[[Context], Iterable[str]]) -> Callable[[Context, Arguments], Iterable[_Row]]:
-    return lambda context, args: [(name, _LIBRARY) for name in sorted(names(context))]
+def _operators(context: Context, args: Arguments) -> Iterable[_Row]:
+    return [(name, _LIBRARY) for name in sorted(context.services.operators)]
 
 
 def _functions(context: Context, args: Arguments) -> Iterable[_Row]:
@@ -81,64 +82,73 @@ def _libraries(context: Context, args: Arguments) -> Iterable[_Row]:
     return [("SciDB", major, minor, patch, 0, "embedded")]
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """One answer of ``list``: schema as recorded (but one instance here), distribution, rows."""
+
+    schema: str
+    rows: Callable[[Context, Arguments], Iterable[_Row]]
+    distribution: str | None = None
+
+
 _NUMBERED = "[No=0:{last}:0:{n}]"
-_LISTS: dict[str, tuple[str, str | None, Callable[[Context, Arguments], Iterable[_Row]]]] = {
-    "aggregates": (
+_LISTS: dict[str, _Listing] = {
+    "aggregates": _Listing(
         f"aggregates<name:string NOT NULL,typeid:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
-        None,
         _aggregates,
     ),
-    "arrays": (
+    "arrays": _Listing(
         "list<name:string NOT NULL,uaid:int64 NOT NULL,aid:int64 NOT NULL,schema:string NOT NULL,"
         "availability:bool NOT NULL,temporary:bool NOT NULL,namespace:string NOT NULL,"
         "distribution:string NOT NULL,etcomp:string> [No=0:*:0:1000000]",
-        None,
         _arrays,
     ),
-    "functions": (
+    "functions": _Listing(
         "not empty functions<name:string NOT NULL,profile:string NOT NULL,deterministic:bool NOT NULL,"
         f"library:string NOT NULL> {_NUMBERED}",
-        "hashed",
         _functions,
+        "hashed",
     ),
-    "instances": (
+    "instances": _Listing(
         "not empty instances<name:string NOT NULL,port:uint16 NOT NULL,instance_id:uint64 NOT NULL,"
         f"online_since:string NOT NULL,instance_path:string NOT NULL> {_NUMBERED}",
-        "hashed",
         lambda context, args: [("127.0.0.1", 0, 0, "", "embedded")],
+        "hashed",
     ),
-    "libraries": (
+    "libraries": _Listing(
         "list<name:string NOT NULL,major:uint32 NOT NULL,minor:uint32 NOT NULL,patch:uint32 NOT NULL,"
         "build:uint32 NOT NULL,build_type:string> [inst=0:0:0:1; n=0:*:0:1000000]",
-        None,
         _libraries,
     ),
-    "macros": (f"not empty macros<name:string NOT NULL,type:string NOT NULL> {_NUMBERED}", None, _macros),
-    "namespaces": (
+    "macros": _Listing(f"not empty macros<name:string NOT NULL,type:string NOT NULL> {_NUMBERED}", _macros),
+    "namespaces": _Listing(
         f"not empty namespaces<name:string NOT NULL> {_NUMBERED}",
-        "hashed",
         lambda context, args: [(NAMESPACE,)],
-    ),
-    "operators": (
-        f"not empty operators<name:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
         "hashed",
-        _named(lambda context: context.services.operators),
     ),
-    "queries": (
+    "operators": _Listing(
+        f"not empty operators<name:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
+        _operators,
+        "hashed",
+    ),
+    "queries": _Listing(
         "list<query_id:string NOT NULL,coordinator:uint64 NOT NULL,query_string:string NOT NULL,"
-        "creation_time:datetime NOT NULL,error_code:int32 NOT NULL,error:string NOT NULL,idle:bool NOT NULL,"
-        "user_id:uint64 NOT NULL,user:string NOT NULL> [inst=0:0:0:1; n=0:*:0:1000000]",
-        None,
+        "creation_time:datetime NOT NULL,error_code:int32 NOT NULL,error:string NOT NULL,"
+        "idle:bool NOT NULL,user_id:uint64 NOT NULL,user:string NOT NULL>"
+        " [inst=0:0:0:1; n=0:*:0:1000000]",
         _queries,
     ),
-    "types": (
+    "types": _Listing(
         f"not empty types<name:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
+        lambda context, args: [(name, _LIBRARY) for name in sorted(PHYSICAL)],
         "hashed",
-        _named(lambda context: PHYSICAL),
     ),
-    "users": ("not empty users<name:string NOT NULL,id:uint64 NOT NULL> [No=0:0:0:1]", "hashed", lambda *_: []),
+    "users": _Listing(
+        "not empty users<name:string NOT NULL,id:uint64 NOT NULL> [No=0:0:0:1]",
+        lambda context, args: [],
+        "hashed",
+    ),
 }
-"""What ``list`` can tell -> schema (as recorded; one instance here), distribution, rows."""
 
 
 def help_(context: Context, args: Arguments) -> Relation:

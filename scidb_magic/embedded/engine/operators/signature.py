@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
-from scidb_magic.embedded.engine.ast import Call, Node, Span
+from scidb_magic.embedded.engine.ast import Call, Node, Span, whole
 from scidb_magic.embedded.engine.errors import wrong_parameter
 from scidb_magic.errors import EngineError
 
@@ -47,7 +47,7 @@ class Group:
         return f"( {inner} ){sign}" if len(self.items) > 1 else f"{inner}{sign}"
 
 
-Pattern = Union[Slot, Group]
+Pattern = Slot | Group
 _SIGNS = {(1, 1): "", (0, 1): "?", (0, None): "*", (1, None): "+"}
 _REPEATS = {sign: bounds for bounds, sign in _SIGNS.items()}
 _ITEM = re.compile(r"\s*(?:(\()|(\))([?*+]?)|(?:(\w+)=)?<(\w+)(?::(\w+))?>([?*+]?))")
@@ -125,12 +125,7 @@ class Bound:
 
     @property
     def span(self) -> Span:
-        return span_of(self.node)
-
-
-def span_of(node: Node) -> Span:
-    """Where a node stands in the statement; the whole application for a call."""
-    return node.whole if isinstance(node, Call) else node.span
+        return whole(self.node)
 
 
 Resolver = Callable[[Slot, Node, "Arguments"], Any]
@@ -249,7 +244,7 @@ class _Matcher:
             "WRONG_OPERATOR_ARGUMENTS_COUNT",
             f"Operator '{self.call.name}' expected {self.position - inputs} argument(s)"
             f" but was passed {len(self.call.args) - inputs}.",
-            span_of(self.call.args[self.position]),
+            whole(self.call.args[self.position]),
         )
 
     def keyword(self, key: str, node: Node) -> None:
@@ -259,23 +254,23 @@ class _Matcher:
                 "SYNTAX",
                 "UNRECOGNIZED_KEYWORD_PARAM",
                 f"Keyword '{key}' not recognized by this operator.",
-                span_of(node),
+                whole(node),
             )
         if key in self.arguments.named:
             raise EngineError(
                 "SYNTAX",
                 "DUPLICATE_KEYWORD_PARAM",
                 f"Keyword '{key}' appears more than once.",
-                span_of(node),
+                whole(node),
             )
         try:
             value = self.resolve(slot, node, self.arguments)
         except Mismatch as mismatch:
-            raise wrong_parameter(mismatch.what, span_of(node)) from None
+            raise wrong_parameter(mismatch.what, whole(node)) from None
         self.arguments.named[key] = Bound(slot, node, value)
 
     def wrong(self, what: str) -> EngineError:
-        return wrong_parameter(what, span_of(self.call.args[self.position]))
+        return wrong_parameter(what, whole(self.call.args[self.position]))
 
 
 class _Exhausted(EngineError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scidb_magic.embedded.engine.columns import axes, columns, cells, like
+from scidb_magic.embedded.engine.columns import axes, cells, columns, like
 from scidb_magic.embedded.engine.errors import wrong_parameter
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
 from scidb_magic.embedded.engine.operators.operator import operator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def window(context: Context, args: Arguments) -> Relation:
     """One cell for each cell of the input: aggregates over the box around it."""
     source: Relation = args.value("input")
-    sides = list(zip(args.values("preceding"), args.values("following")))
+    sides = list(zip(args.values("preceding"), args.values("following"), strict=True))
     if len(sides) != len(source.schema.dimensions) or any(min(side) < 0 for side in sides):
         raise wrong_parameter("an integer within dimension bounds", None, short="SYNTAX", system=True)
     frame = max(range(len(sides)), key=lambda k: sum(sides[k]))
