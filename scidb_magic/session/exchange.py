@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scidb_magic.afl.literals import quote
-from scidb_magic.errors import QueryError, ResultTooLarge
+from scidb_magic.errors import QueryError, ResultTooLarge, UploadError
 from scidb_magic.session.recovery import Phase
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Exchange:
             With `position` in the user's statement.
         """
         self.changes = query.changes
-        self._send_attachments()
+        self._send_attachments(query.text)
         text = query.text
         for token, name in self._files.items():
             text = text.replace(token, name)
@@ -155,11 +155,18 @@ class Exchange:
         self.phase = Phase.READ
         return self.client.head(self.sid, lines=False).size
 
-    def _send_attachments(self) -> None:
+    def _send_attachments(self, text: str) -> None:
+        """Send what `text` reads. A session of shim has one input file, so that is one attachment."""
+        wanted = [attachment for attachment in self._attachments if attachment.token in text]
+        if len(wanted) > 1:
+            raise UploadError(
+                "One frame can stand in a statement, as shim keeps one uploaded file: store the others first,"
+                " with session.upload(data, name)."
+            )
         self.phase = Phase.UPLOAD
-        for attachment in self._attachments:
+        for attachment in wanted:
             if attachment.token not in self._files:
-                self._files[attachment.token] = self.client.upload(self.sid, attachment.payload)
+                self._files = {attachment.token: self.client.upload(self.sid, attachment.payload)}
                 self.bytes += len(attachment.payload)
 
     def _moved(self, error: QueryError, query: Query, sent: str) -> QueryError:
