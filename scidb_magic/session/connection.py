@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ from scidb_magic.session.keeper import SlotKeeper
 from scidb_magic.session.recovery import Action, Fate, decide
 from scidb_magic.session.settings import Settings
 from scidb_magic.session.status import SessionStatus, Slot
-from scidb_magic.session.wrap import Wrapped, limited, show, wrap
+from scidb_magic.session.wrap import Wrapped, limited, named, show, wrap
 from scidb_magic.wire.binary import format_string
 from scidb_magic.wire.schema import Attribute, Schema
 
@@ -46,7 +46,7 @@ _MISSING_OPERATOR = "SCIDB_LE_LOGICAL_OP_DOESNT_EXIST"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A fetched result, still in SciDB's binary format.
+    """A fetched result, still as it came.
 
     Attributes
     ----------
@@ -57,6 +57,7 @@ class Result:
     columns : tuple of Attribute
         What `body` holds, in order: dimensions (int64, not null), then attributes.
     body : bytes
+        In SciDB's binary format, or an Arrow stream, where that was asked for.
     query_id : str
         SciDB's id of the query.
     complete : bool
@@ -79,11 +80,17 @@ class Connection:
     settings : Settings
     notify : callable
         Takes the one-line notices (a renewed session, a full server).
+
+    Attributes
+    ----------
+    last_words : callable
+        Answers statements to run for their effect before the slot is given back for good.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] = log.warning) -> None:
         self.settings = settings
         self.notify = notify
+        self.last_words: Callable[[], Iterable[str]] = tuple
         self._keeper = SlotKeeper(settings, self._tell)
         self._pid = os.getpid()
         self._turn = threading.Lock()
@@ -106,6 +113,9 @@ class Connection:
         namespace: str | None = None,
         attachments: Sequence[Attachment] = (),
         rows: int | None = None,
+        schema: Schema | None = None,
+        dimensions: bool = True,
+        arrow: bool = False,
     ) -> Result:
         """Run one statement and bring its cells, dimensions first.
 
@@ -123,6 +133,12 @@ class Connection:
             Data that the statement reads.
         rows : int, optional
             Only a look is wanted: at most `rows` cells, any of them, and one more if there are more.
+        schema : Schema, optional
+            Of the statement, where it is known: saves asking for it, and is not checked.
+        dimensions : bool
+            Else only the attributes come.
+        arrow : bool
+            As an Arrow stream, attributes first, instead of SciDB's binary format. Needs aio in shim.
 
         Raises
         ------
@@ -132,9 +148,11 @@ class Connection:
         query = self._query(statement, namespace)
 
         def work(exchange: Exchange) -> Result:
-            schema = self._schema(exchange, query)
-            wrapped = wrap(statement.bare, schema)
-            if rows is not None and schema.emptyable and self._has_limit:
+            known = schema or self._schema(exchange, query)
+            if arrow:
+                return self._arrow_result(exchange, statement.text, query, known, dimensions)
+            wrapped = wrap(statement.bare, known, dimensions=dimensions)
+            if rows is not None and known.emptyable and self._has_limit:
                 try:
                     return self._result(exchange, statement.text, query, limited(wrapped, rows + 1), None)
                 except QueryError as error:
@@ -211,7 +229,7 @@ class Connection:
 
     def close(self) -> None:
         """Give everything back for good: at the end of the process, or when the settings change."""
-        self._keeper.close(running=self._running)
+        self._keeper.close(running=self._running, last_words=self.last_words())
         lifecycle.unregister(self)
 
     def forget(self) -> None:
@@ -263,6 +281,17 @@ class Connection:
         else:
             body, complete = exchange.read_part(part)
         return Result(text, wrapped.schema, wrapped.columns, body, query_id, complete)
+
+    def _arrow_result(
+        self, exchange: Exchange, text: str, query: Query, schema: Schema, dimensions: bool
+    ) -> Result:
+        wrapped = named(query.text, schema, dimensions=dimensions)
+        sent = replace(query, text=wrapped.text, offset=wrapped.offset)
+        limit = self.settings.max_result_bytes
+        query_id = exchange.execute(
+            sent, save="arrow", atts_only=not dimensions, result_size_limit=max(1, limit // 2**20)
+        )
+        return Result(text, wrapped.schema, wrapped.columns, exchange.read_bytes(limit), query_id)
 
     def _run(
         self,

@@ -67,7 +67,11 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
         while not (done.is_set() and mailbox.empty()):
             mailbox.get()()
 
-    threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
+    except RuntimeError:
+        # Python 3.12 starts no thread once the interpreter is ending: a query in somebody's atexit.
+        return work()
     try:
         wait()
     except KeyboardInterrupt:

@@ -11,12 +11,13 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from scidb_magic.errors import (
     OutOfResources,
+    QueryError,
     ScidbMagicError,
     SessionClosed,
     ShimUnreachable,
@@ -125,12 +126,18 @@ class SlotKeeper:
         """End a wait for a free slot."""
         self._stop_waiting.set()
 
-    def close(self, *, running: bool) -> None:
-        """Give everything back for good; no slot is ever taken again."""
+    def close(self, *, running: bool, last_words: Iterable[str] = ()) -> None:
+        """Give everything back for good; no slot is ever taken again.
+
+        `last_words` are statements to run before, if that takes no longer than a release may.
+        """
         self.closing = True
         self._stop_waiting.set()
         if self._pid != os.getpid():
             return
+        client, sid = self.endpoint.known_client(), self.sid
+        if client is not None and sid is not None and not running:
+            _speak(client, sid, last_words, self._settings.release_timeout)
         self.give_back(running=running)
         self.endpoint.close()
 
@@ -218,6 +225,21 @@ def _occupancy(client: ShimClient) -> str:
     if listing is None:
         return "it does not list its slots"
     return f"all {sum(not free for _, _, free in _listed(listing))} are taken"
+
+
+def _speak(client: ShimClient, sid: str, statements: Iterable[str], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for statement in statements:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        try:
+            client.execute_query(sid, statement, timeout=left)
+        except QueryError as error:
+            log.debug("%s at the end of a session: %s", error.code, error)
+        except ScidbMagicError as error:
+            log.debug("%s at the end of a session: %s", type(error).__name__, error)
+            return
 
 
 def _end_session(client: ShimClient, sid: str, running: bool, timeout: float | None) -> None:

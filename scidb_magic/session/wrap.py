@@ -34,35 +34,48 @@ class Wrapped:
     columns: tuple[Attribute, ...]
 
 
-def wrap(statement: str, schema: Schema) -> Wrapped:
-    """The query that yields dimensions and attributes of `statement` as columns.
+def named(statement: str, schema: Schema, *, dimensions: bool = True) -> Wrapped:
+    """The query that yields `statement` with unique names, cast where they are not.
 
-    A data frame (dimensions ``$inst``, ``$seq``) has no dimensions of its own: only its attributes come.
+    Without `dimensions`, and for a data frame (dimensions ``$inst``, ``$seq``), which has none of its
+    own, only the attributes count and come as columns.
     """
-    dimensions = () if schema.is_dataframe else schema.dimensions
-    names = distinct_names([a.name for a in schema.attributes] + [d.name for d in dimensions])
+    own = () if schema.is_dataframe else schema.dimensions
+    names = distinct_names([a.name for a in schema.attributes] + [d.name for d in own])
     attributes = tuple(
         replace(a, name=name, default=None, compression=None)
         for a, name in zip(schema.attributes, names)  # noqa: B905 - names goes on with the dimensions
     )
     renamed = tuple(
-        replace(d, name=name, aliases=())
-        for d, name in zip(dimensions, names[len(attributes) :], strict=True)
+        replace(d, name=name, aliases=()) for d, name in zip(own, names[len(attributes) :], strict=True)
     )
+    target = Schema(attributes, renamed or schema.dimensions)
     before, after = "", ""
-    if [a.name for a in schema.attributes] + [d.name for d in dimensions] != list(names):
-        before, after = "cast(", f", {Schema(attributes, renamed)})"
-    if renamed:
-        applied = ", ".join(f"{d.name}, {d.name}" for d in renamed)
-        listed = ", ".join([d.name for d in renamed] + [a.name for a in attributes])
-        before, after = f"project(apply({before}", f"{after}, {applied}), {listed})"
-    columns = tuple(Attribute(d.name, "int64", nullable=False) for d in renamed) + attributes
+    counted = slice(None) if dimensions else slice(len(attributes))
+    if [x.name for x in (*schema.attributes, *own)][counted] != list(names[counted]):
+        before, after = "cast(", f", {target})"
+    columns = tuple(Attribute(d.name, "int64", nullable=False) for d in renamed if dimensions) + attributes
     return Wrapped(
         f"{before}{statement}{after}",
         len(before),
-        Schema(attributes, renamed or schema.dimensions, schema.name, schema.emptyable),
+        replace(target, name=schema.name, emptyable=schema.emptyable),
         columns,
     )
+
+
+def wrap(statement: str, schema: Schema, *, dimensions: bool = True) -> Wrapped:
+    """The query that yields dimensions and attributes of `statement` as attributes, uniquely named.
+
+    Without `dimensions`, and for a data frame, only the attributes.
+    """
+    plain = named(statement, schema, dimensions=dimensions)
+    listed = [column.name for column in plain.columns]
+    applied = listed[: len(listed) - len(schema.attributes)]
+    if not applied:
+        return plain
+    before = "project(apply("
+    after = f", {', '.join(f'{name}, {name}' for name in applied)}), {', '.join(listed)})"
+    return replace(plain, text=f"{before}{plain.text}{after}", offset=plain.offset + len(before))
 
 
 def limited(wrapped: Wrapped, rows: int) -> Wrapped:

@@ -113,6 +113,7 @@ class ShimClient:
         atts_only: bool | None = None,
         prefix: str | None = None,
         result_size_limit: int | None = None,
+        timeout: float | None = None,
     ) -> str:
         """Run a query (without comments, without ``;``) and wait for its end; the answer is its id.
 
@@ -127,6 +128,8 @@ class ShimClient:
             Statement to run first; shim splits it at every ``;``.
         result_size_limit : int, optional
             Of the saved output, in MB.
+        timeout : float, optional
+            Seconds to wait for the answer; else as long as the query takes.
 
         Raises
         ------
@@ -144,7 +147,7 @@ class ShimClient:
             "prefix": prefix,
             "result_size_limit": None if result_size_limit is None else str(result_size_limit),
         }
-        answer = self._send("GET", "execute_query", parameters, None)
+        answer = self._send("GET", "execute_query", parameters, timeout)
         if answer.status_code == errors.QueryError.status:
             raise complaint.query_error(_decoded(answer), query, saved=save is not None)
         return self._expected(_QUERY_ID, _decoded(self._checked(answer)).strip())
