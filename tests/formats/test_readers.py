@@ -276,7 +276,7 @@ def test_binary_reasons_and_errors(read: Any) -> None:
         ("<a:int64>[i=0:*]", "(int64)", "FILE_IMPORT_FAILED"),
         ("<a:int64>[i=0:*]", "(int64, int64)", "ATTRIBUTES_MISMATCH"),
         ("<a:int64>[i=0:*]", "(int65)", "UNSUPPORTED_FORMAT"),
-        ("<a:datetime>[i=0:*]", "(int64 null)", "CANT_FIND_CONVERTER"),
+        ("<a:datetime>[i=0:*]", "(bool)", "CANT_FIND_CONVERTER"),
     ]:
         with pytest.raises(EngineError) as caught:
             read(body, schema, layout)

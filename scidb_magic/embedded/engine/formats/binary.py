@@ -83,7 +83,7 @@ def _columns(batch: pa.RecordBatch, schema: Schema, fields: Sequence[Field]) -> 
                 "which does not allow it.",
             )
         codes = batch.column(f"m{k}") if f"m{k}" in batch.schema.names else None
-        values = converted(values, attribute.type, field.type)
+        values, codes = converted(values, codes, attribute.type, field.type)
         columns.append(column(attribute.name, field.type, values, codes))
     return columns
 

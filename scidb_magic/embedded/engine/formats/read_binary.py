@@ -51,12 +51,12 @@ def read(data: bytes, schema: Schema, format: str, *, source: Path | str) -> pa.
         raise import_failed(failure, source, schema.name) from None
     parsed = []
     for k, (column, attribute) in enumerate(zip(columns, schema.attributes, strict=True)):
-        values = converted(physical(column), column.type, attribute.type)
+        values, reasons = converted(physical(column), _reasons(column), column.type, attribute.type)
         if values.null_count and not attribute.nullable:
             row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
             message = f"Assigning null to non-nullable attribute '{attribute.name}'"
             raise import_failed(Failure(row, k, 0, "", message), source, schema.name)
-        parsed.append(Parsed(values, _reasons(column), {}))
+        parsed.append(Parsed(values, None if reasons is None else reasons.to_numpy(), {}))
     rows = len(columns[0]) if columns else 0
     return table(in_order(rows, schema, source), parsed)
 
@@ -75,7 +75,8 @@ def physical(column: Column) -> Values:
     return pa.array(values, mask=column.missing)
 
 
-def _reasons(column: Column) -> Any:
+def _reasons(column: Column) -> Values | None:
+    """Missing reasons of 0…127; None where all are 0."""
     if column.codes is None or not (column.codes > 0).any():
         return None
-    return np.maximum(column.codes, 0).astype(np.uint8)
+    return pa.array(np.maximum(column.codes, 0).astype(np.uint8))
