@@ -1,0 +1,101 @@
+"""Dates and times in SQL: datetime is seconds since 1970 UTC, datetimetz local seconds and offset.
+
+The spellings that a string may have are those that SciDB reads (recorded in other/temporal_data_01):
+a date as ``01-Feb-2009``, ``20Jun2009``, ``month/day/year``, ``day.month.year`` or ``year-month-day``,
+then hours and minutes, maybe seconds, with colons or dots; ``AM`` and ``PM`` only behind dots.
+A year under 100 is in the 2000s. SciDB takes ``12.24.57 AM`` for noon, and so it is here.
+"""
+
+from __future__ import annotations
+
+from scidb_magic.embedded.engine import sql as text
+
+_DATES = ("%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y")
+_SPELLINGS = (
+    *(f"{date} %H:%M:%S" for date in _DATES),
+    "%Y-%m-%d %H.%M.%S",
+    *(f"{date} %H:%M" for date in _DATES),
+    *_DATES,
+    "%d-%b-%Y %I.%M.%S %p",
+    "%d-%b-%Y %H.%M.%S",
+    "%d-%b-%Y",
+    "%d%b%Y:%H:%M:%S",
+)
+_FRACTION = text.quote(r"(\d[.:]\d+[.:]\d+)\.\d+$")
+_NOON = text.quote(r" 12\.\d+\.\d+ [Aa]")
+_ZONE = text.quote(r"^(.*\S) ([-+]?)(\d+):(\d+)$")
+
+# A string -> its TIMESTAMP, null where no spelling fits.
+_TIMESTAMP = (
+    f"(try_strptime(regexp_replace({{0}}, {_FRACTION}, '\\1'), [{', '.join(map(text.quote, _SPELLINGS))}])"
+    f" + CASE WHEN regexp_matches({{0}}, {_NOON}) THEN INTERVAL 12 HOUR ELSE INTERVAL 0 HOUR END)"
+)
+_SECONDS = (
+    "CAST(epoch({0} + CASE WHEN year({0}) < 100 THEN INTERVAL 2000 YEAR ELSE INTERVAL 0 YEAR END) AS BIGINT)"
+)
+
+
+def _failure(type_: str) -> str:
+    return text.fail(
+        "TYPE_CONVERSION", "FAILED_PARSE_STRING", f"Failed to parse string '{{}}' to {type_}.", "{0}"
+    )
+
+
+def _seconds_of(string: str) -> str:
+    return text.fill(_SECONDS, _TIMESTAMP.replace("{0}", string))
+
+
+def datetime_from_string(string: str) -> str:
+    """Seconds of a string; an error where it is no date, null where it is null."""
+    if len(string) >= text.LONG:
+        return f"(list_transform([{string}], lambda t: {datetime_from_string('t')})[1])"
+    failure = _failure("datetime").replace("{0}", string)
+    return (
+        f"(CASE WHEN {string} = 'now' THEN CAST(epoch(now()) AS BIGINT)"
+        f" WHEN {string} IS NOT NULL THEN coalesce({_seconds_of(string)}, {failure}) END)"
+    )
+
+
+def datetimetz_from_string(string: str) -> str:
+    """Local seconds and offset of a string that ends in ``+hh:mm`` or ``-hh:mm``."""
+    if len(string) >= text.LONG:
+        return f"(list_transform([{string}], lambda t: {datetimetz_from_string('t')})[1])"
+    part = {k: f"regexp_extract({string}, {_ZONE}, {k})" for k in (1, 2, 3, 4)}
+    minutes = f"(CAST({part[3]} AS BIGINT) * 60 + CAST({part[4]} AS BIGINT))"
+    offset = f"({minutes} * CASE {part[2]} WHEN '-' THEN -60 ELSE 60 END)"
+    failure = _failure("datetimetz").replace("{0}", string)
+    return (
+        f"(CASE WHEN NOT regexp_matches({string}, {_ZONE}) THEN {failure}"
+        f" WHEN {string} IS NOT NULL THEN"
+        f" {pack(f'coalesce({_seconds_of(part[1])}, {failure})', offset)} END)"
+    )
+
+
+def datetime_to_string(seconds: str) -> str:
+    return f"strftime({timestamp(seconds)}, '%Y-%m-%d %H:%M:%S')"
+
+
+def datetimetz_to_string(value: str) -> str:
+    """Local time and offset; an offset of zero is printed as ``-00:00``, as SciDB does."""
+    template = (
+        "(strftime(make_timestamp({0}.\"time\" * 1000000), '%Y-%m-%d %H:%M:%S')"
+        " || CASE WHEN {0}.\"offset\" > 0 THEN ' +' ELSE ' -' END"
+        " || lpad(CAST(abs({0}.\"offset\") // 3600 AS VARCHAR), 2, '0') || ':'"
+        " || lpad(CAST(abs({0}.\"offset\") % 3600 // 60 AS VARCHAR), 2, '0'))"
+    )
+    return text.fill(template, value)
+
+
+def timestamp(seconds: str) -> str:
+    """A datetime as DuckDB's TIMESTAMP."""
+    return f"make_timestamp({seconds} * 1000000)"
+
+
+def pack(time: str, offset: str) -> str:
+    """A datetimetz of local seconds and offset."""
+    return f'struct_pack("time" := {time}, "offset" := {offset})'
+
+
+def utc(value: str) -> str:
+    """Seconds since 1970 UTC of a datetimetz."""
+    return text.fill('({0}."time" - {0}."offset")', value)
