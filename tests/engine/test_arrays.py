@@ -148,9 +148,11 @@ def test_a_running_query_that_fails_has_an_id(ask) -> None:
 
 
 def test_names_with_quotes_and_words_of_sql_are_only_names(ask) -> None:
-    ask.run("create array select <from:int64, \"where\":string>[group=0:3; order=0:0]")
-    ask.run("store(apply(build(<from:int64>[group=0:3; order=0:0], group), a, 'x\\'; drop table y; --'), select)")
-    assert ask.rows("filter(select, from = 2)") == ["2,0,2,'x\\'; drop table y; --'"]
+    ask.run('create array "table" <from:int64, "union":string>[group=0:3; order=0:0]')
+    text = "x\\'; drop table y; --"
+    ask.run(f"store(apply(build(<from:int64>[group=0:3; order=0:0], group), a, '{text}'), table)")
+    assert ask.rows("filter(table, from = 2)") == [f"2,0,2,'{text}'"]
+    assert ask.schema("scan(table)").startswith("table@1<from:int64,union:string> [group=")
 
 
 _WRITER = """

@@ -98,13 +98,18 @@ def from_duckdb(error: duckdb.Error) -> EngineError:
     if isinstance(error, duckdb.InterruptException):
         return EngineError("QPROC", "QUERY_CANCELLED", "The query was cancelled.")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return EngineError(
-            "NO_MEMORY",
-            "CANT_ALLOCATE_MEMORY",
-            "The query needs more memory or disk space than the embedded server may use"
-            " (--memory-limit, --temp-limit).",
-        )
+        return out_of_memory()
     return EngineError("EXECUTION", "UNKNOWN_ERROR", f"DuckDB: {first_line(message)}")
+
+
+def out_of_memory() -> EngineError:
+    """The query does not fit."""
+    return EngineError(
+        "NO_MEMORY",
+        "CANT_ALLOCATE_MEMORY",
+        "The query needs more memory or disk space than the embedded server may use"
+        " (--memory-limit, --temp-limit).",
+    )
 
 
 def first_line(message: str) -> str:

@@ -13,17 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 from scidb_magic.embedded.engine import errors
 from scidb_magic.embedded.engine.aggregates import Aggregate, compile_aggregate
-from scidb_magic.embedded.engine.ast import Alias, Call, CreateArray, Nested, Node, Reference, Span, whole
+from scidb_magic.embedded.engine.ast import (
+    Alias,
+    Call,
+    CreateArray,
+    Let,
+    Nested,
+    Node,
+    Reference,
+    Span,
+    whole,
+)
+from scidb_magic.embedded.engine.bounds import with_bounds
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array, Catalogue, Version
 from scidb_magic.embedded.engine.columns import column_types, renamed
-from scidb_magic.embedded.engine.expressions import Scope, compile_expression, constant_value, convert
+from scidb_magic.embedded.engine.expressions import Scope, compile_expression, constant_value
 from scidb_magic.embedded.engine.lets import unfolded
 from scidb_magic.embedded.engine.lexer import syntax_error
-from scidb_magic.embedded.engine.operators.kinds import resolve
+from scidb_magic.embedded.engine.operators.kinds import parts, resolve
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, Operator, Planned
 from scidb_magic.embedded.engine.operators.signature import Mismatch, match
 from scidb_magic.embedded.engine.parser import parse
 from scidb_magic.embedded.engine.relation import Relation, Typed
+from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import Schema
 
@@ -58,7 +70,7 @@ def statement_of(text: str) -> Call | CreateArray:
     statement = parse(text)
     if isinstance(statement, CreateArray):
         return statement
-    node = unfolded(statement)
+    node = unfolded(statement) if any(isinstance(part, Let) for part in parts(statement)) else statement
     if not isinstance(node, Call):
         raise syntax_error(whole(node))
     return node
@@ -184,7 +196,7 @@ class Context:
         if typed.type == "datetime":
             found = array.at(constant_value(typed))
         else:
-            found = array.numbered(constant_value(self.convert(typed, "int64", reference.span)))
+            found = array.numbered(constant_value(convert(typed, "int64")))
         if found is None:
             raise errors.version_does_not_exist(f"{NAMESPACE}.{array.name}", reference.span)
         return found
@@ -194,11 +206,7 @@ class Context:
     def compile(self, node: Node, *inputs: Relation, prefixes: Sequence[str] = ()) -> Typed:
         """Compile an expression over the columns of the inputs."""
         scope = Scope(inputs, tuple(prefixes)) if prefixes else Scope(inputs)
-        return compile_expression(node, scope, wrap=self.wrap)
-
-    def convert(self, typed: Typed, type_: str, span: Span) -> Typed:
-        """Convert as SciDB does on its own, for example in a condition."""
-        return convert(typed, type_, explicit=False, span=span)
+        return compile_expression(with_bounds(self, node), scope, wrap=self.wrap)
 
     def constant(self, node: Node, type_: str) -> Any:
         """The Python value of a constant of a type; None for a null.
@@ -208,7 +216,7 @@ class Context:
         EngineError
             The expression has an error of its own, or is of another type.
         """
-        return constant_value(self.convert(self.compile(node), type_, whole(node)))
+        return constant_value(convert(self.compile(node), type_))
 
     def aggregate(self, node: Call | Alias, source: Relation) -> Aggregate:
         """Compile an aggregate call over an attribute of `source`."""

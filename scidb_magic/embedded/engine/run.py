@@ -6,6 +6,7 @@ of them overflows, the statement is planned again with arithmetic that wraps aro
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import duckdb
 from scidb_magic.embedded.engine.ast import Call, CreateArray, Reference
 from scidb_magic.embedded.engine.catalogue import Catalogue, Identifiers
 from scidb_magic.embedded.engine.columns import column_names, ordered
-from scidb_magic.embedded.engine.errors import from_duckdb
+from scidb_magic.embedded.engine.errors import from_duckdb, out_of_memory
 from scidb_magic.embedded.engine.files import Files
 from scidb_magic.embedded.engine.operators import MACROS, OPERATORS
 from scidb_magic.embedded.engine.operators.operator import Change
@@ -27,6 +28,9 @@ from scidb_magic.errors import EngineError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_DEPTH = 5000
+"""Python's recursion limit: rules and expressions recurse over statements that may nest 400 deep."""
 
 _CONFLICTS = 3
 """How often a statement is run again after DuckDB met a conflict with another transaction."""
@@ -114,6 +118,7 @@ class Runner:
         self._idle = threading.Event()
         self._idle.set()
         self.planned = False
+        sys.setrecursionlimit(max(_DEPTH, sys.getrecursionlimit()))
 
     def run(self, text: str) -> None:
         """Run one statement to its end.
@@ -132,6 +137,10 @@ class Runner:
                 self._with_retries(statement)
         except Cancelled:
             raise EngineError("QPROC", "QUERY_CANCELLED", "The query was cancelled.") from None
+        except RecursionError:
+            raise EngineError("PARSER", "QUERY_PARSING_ERROR", "The statement is nested too deep.") from None
+        except MemoryError:
+            raise out_of_memory() from None
         finally:
             self._idle.set()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from scidb_magic.embedded.engine.errors import from_duckdb
+from scidb_magic.embedded.engine.sql import quote
 
 STORED, TEMPORARY = "stored", "temporary"
 _FILE = "arrays.duckdb"
@@ -64,8 +65,9 @@ class Storage:
         }
         try:
             self._root = duckdb.connect(":memory:", config=config)
-            self._root.execute(f"ATTACH {_quoted(place)} AS {STORED}")
+            self._root.execute(f"ATTACH {quote(place)} AS {STORED}")
             self._root.execute(f"ATTACH ':memory:' AS {TEMPORARY}")
+            self._root.execute("SET python_enable_replacements = false")
             self._root.execute("SET enable_external_access = false")
             self._root.execute("SET lock_configuration = true")
         except duckdb.Error as error:
@@ -103,7 +105,3 @@ class Storage:
     def _lock(self, name: str) -> threading.Lock:
         with self._guard:
             return self._locks.setdefault(name, threading.Lock())
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

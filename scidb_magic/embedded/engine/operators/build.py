@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scidb_magic.embedded.engine.ast import whole
 from scidb_magic.embedded.engine.chunks import sized
 from scidb_magic.embedded.engine.columns import Axis, Cell, axes, number, relation
+from scidb_magic.embedded.engine.formats import array_literal
 from scidb_magic.embedded.engine.operators.checks import without_nulls
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
+from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import Schema
 
@@ -62,8 +63,7 @@ def _computed(context: Context, args: Arguments, schema: Schema) -> Relation:
         )
     box = _box(schema)
     attribute = schema.attributes[0]
-    node = args.one("expression").node
-    typed = context.convert(context.compile(node, box), attribute.type, whole(node))
+    typed = convert(context.compile(args.value("expression"), box), attribute.type)
     cell = without_nulls(Cell(attribute, typed.sql, typed.code), typed.nullable)
     return relation(axes(box), [cell], f"FROM ({box.sql})", name=schema.name)
 
@@ -80,8 +80,6 @@ def _box(schema: Schema) -> Relation:
 
 def _literal(context: Context, schema: Schema, text: str) -> Relation:
     def load() -> pa.Table:
-        from scidb_magic.embedded.engine.formats import array_literal
-
         return array_literal(text, schema)
 
     return context.source(schema, load, distribution=None)

@@ -9,12 +9,12 @@ from scidb_magic.embedded.engine.ast import Reference
 from scidb_magic.embedded.engine.chunks import sized
 from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, like
 from scidb_magic.embedded.engine.errors import duplicate_attribute, duplicate_dimension
-from scidb_magic.embedded.engine.expressions import convert
 from scidb_magic.embedded.engine.operators.checks import without_nulls
 from scidb_magic.embedded.engine.operators.kinds import Declared, positions
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation, Typed
+from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import Attribute, Dimension
 
@@ -83,7 +83,7 @@ def _cell(cell: Cell, new: Attribute) -> Cell:
     old = cell.attribute
     if old.type != new.type:
         plain = Typed(cell.sql, old.type, old.nullable, cell.code)
-        typed = convert(plain, new.type, explicit=True, span=None)
+        typed = convert(plain, new.type)
         cell = Cell(new, typed.sql, typed.code)
     return without_nulls(replace(cell, attribute=new, qualifiers=frozenset()), old.nullable)
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from scidb_magic.embedded.engine.columns import Cell
 from scidb_magic.embedded.engine.errors import marked
+from scidb_magic.embedded.engine.sql import quote
 
 
 def raising(short: str, long: str, description: str, *values: str) -> str:
     """SQL that raises; ``{}`` in the description stands for the SQL of a value that can be text."""
     pieces = marked(short, long, description).split("{}")
-    parts = [_quoted(pieces[0])]
+    parts = [quote(pieces[0])]
     for value, piece in zip(values, pieces[1:], strict=True):
-        parts += [f"coalesce(CAST({value} AS VARCHAR), 'null')", _quoted(piece)]
+        parts += [f"coalesce(CAST({value} AS VARCHAR), 'null')", quote(piece)]
     return f"error({' || '.join(parts)})"
 
 
@@ -26,8 +27,4 @@ def without_nulls(cell: Cell, nullable: bool) -> Cell:
         "ASSIGNING_NULL_TO_NON_NULLABLE",
         f"Assigning NULL to non-nullable attribute '{cell.attribute.name}'.",
     )
-    return replace(cell, sql=f"CASE WHEN {cell.sql} IS NULL THEN {refused} ELSE {cell.sql} END", code=None)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return replace(cell, sql=f"coalesce({cell.sql}, {refused})", code=None)

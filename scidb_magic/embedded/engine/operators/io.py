@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.chunks import sized
+from scidb_magic.embedded.engine.formats import names, read, write
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
@@ -42,8 +43,6 @@ def input_(context: Context, args: Arguments) -> Relation:
     files, errors = context.services.files, args.value("max_errors") or 0
 
     def load() -> pa.Table:
-        from scidb_magic.embedded.engine.formats import read
-
         return read(files.readable(name), schema, format_, max_errors=errors)
 
     return context.source(schema, load)
@@ -73,9 +72,9 @@ def aio_save(context: Context, args: Arguments) -> Change:
 def _saved(
     source: Relation, name: str, format_: str, *, atts_only: bool = True, limit: int | None = None
 ) -> Change:
-    def perform(execution: Execution) -> None:
-        from scidb_magic.embedded.engine.formats import write
+    names.layout(format_)  # refuses an unknown format before the query is run
 
+    def perform(execution: Execution) -> None:
         table = execution.table(source)
         with execution.files.writer(name) as out:
             write(table, source.schema, format_, out, atts_only=atts_only)

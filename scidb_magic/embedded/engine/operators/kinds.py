@@ -97,9 +97,11 @@ def is_constant(node: Node) -> bool:
 
 def parts(node: Node) -> Iterator[Node]:
     """The node and every node in it."""
-    yield node
-    for part in children(node):
-        yield from parts(part)
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(children(part))
 
 
 def _input(context: Context, slot: Slot, node: Node, before: Arguments) -> Relation:

@@ -17,6 +17,7 @@ from scidb_magic.embedded.engine.errors import duplicate_attribute, illegal_oper
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
+from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def apply(context: Context, args: Arguments) -> Relation:
 def filter_(context: Context, args: Arguments) -> Relation:
     """The cells for which a condition is true."""
     source: Relation = args.value("input")
-    expression = args.one("expression")
-    condition = context.convert(context.compile(expression.node, source), "bool", expression.span)
+    condition = convert(context.compile(args.value("expression"), source), "bool")
     return emptied(source, condition.sql)
 
 
