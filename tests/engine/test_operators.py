@@ -23,7 +23,7 @@ def test_build_estimates_open_chunk_lengths(ask, dimensions: str, chunks: int) -
 
 
 def test_build_of_a_literal_keeps_reasons_and_gaps(ask) -> None:
-    query = "build(<a:int64,b:string>[i=0:3], '[(1,\"x\"),(?7,null),(),(4,\"y\")]', true)"
+    query = 'build(<a:int64,b:string>[i=0:3], \'[(1,"x"),(?7,null),(),(4,"y")]\', true)'
     assert ask.rows(query) == ["0,1,'x'", "1,?7,null", "3,4,'y'"]
     assert ask.rows("build(<a:int64>[i=0:1], from: '[1,2]')") == ["0,1", "1,2"]
 
@@ -198,11 +198,11 @@ def test_changes_cannot_be_saved(ask, statement: str, code: str) -> None:
 
 
 def test_input_reads_what_save_wrote(ask, scratch) -> None:
-    array = "build(<a:int64,s:string>[i=0:3], '[(1,\"x\"),(?7,\"y\"),(),(4,null)]', true)"
+    array = 'build(<a:int64,s:string>[i=0:3], \'[(1,"x"),(?7,"y"),(),(4,null)]\', true)'
     schema = "<a:int64,s:string>[i=0:*]"
-    for format in ("csv", "tsv", "(int64 null,string null)"):
-        ask.run(f"save({array}, '{scratch}/f', 0, '{format}')")
-        read = ask.rows(f"input({schema}, '{scratch}/f', 0, '{format}')")
+    for form in ("csv", "tsv", "(int64 null,string null)"):
+        ask.run(f"save({array}, '{scratch}/f', 0, '{form}')")
+        read = ask.rows(f"input({schema}, '{scratch}/f', 0, '{form}')")
         assert read == ["0,1,'x'", "1,?7,'y'", "2,4,null"]
 
 

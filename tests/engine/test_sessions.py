@@ -143,9 +143,9 @@ def test_closing_a_session_ends_its_query(engine: Engine) -> None:
 def test_too_much_memory_is_an_error_and_not_the_end(make_engine, scratch: Path) -> None:
     engine = make_engine(memory_limit="60MB", temp_limit="1MB")
     session = engine.session()
-    many = "apply(build(<v:int64>[i=0:19999999], i), k, (i * 7919) % 20000003)"
+    text_of_300_mb = f"build(<s:string>[i=0:4999999], '{'x' * 60}')"
     with pytest.raises(EngineError) as caught:
-        session.execute(f"consume(redimension({many}, <i:int64>[k=0:*], false))")
+        session.execute(f"consume(aggregate({text_of_300_mb}, sum(s)))")
     assert caught.value.short == "NO_MEMORY"
     assert text(session, "build(<v:int64>[i=0:0], 1)", scratch / "out") == "1\n"
 

@@ -97,5 +97,5 @@ def test_an_unknown_keyword() -> None:
 
 @pytest.mark.parametrize("pattern", ["<input", "( <a> ", "<a> )", "a"])
 def test_a_broken_pattern_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="not a signature|without end"):
+    with pytest.raises(ValueError, match=r"not a signature|without end"):
         Signature.parse(pattern)

@@ -24,9 +24,7 @@ def stored(ask, cells: Cells, shape: tuple[int, ...], chunk: int) -> str:
     lines = [",".join(map(str, (*place, value))) for place, value in cells.items()]
     (ask.scratch / "cells").write_text("".join(f"{line}\n" for line in lines))
     attributes = ",".join(f"{name}:int64" for name in [*names, "v"])
-    dimensions = "; ".join(
-        f"{name}=-1:{size - 2}:0:{chunk}" for name, size in zip(names, shape, strict=True)
-    )
+    dimensions = "; ".join(f"{name}=-1:{size - 2}:0:{chunk}" for name, size in zip(names, shape, strict=True))
     ask.run(
         f"store(redimension(input(<{attributes}>[n=0:*], '{ask.scratch}/cells', 0, 'csv'),"
         f" <v:int64>[{dimensions}]), S)"

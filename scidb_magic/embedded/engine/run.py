@@ -64,7 +64,7 @@ class Execution:
     def table(self, source: Relation) -> pa.Table:
         """The cells of a relation in SciDB's order, columns as in `relation`."""
         self.check()
-        result = self._cursor.sql(ordered(source)).to_arrow_table()
+        result: pa.Table = self._cursor.sql(ordered(source)).to_arrow_table()
         self.check()
         return result
 

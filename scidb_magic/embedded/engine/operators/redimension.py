@@ -12,6 +12,7 @@ A cell whose coordinate is null is left out; one outside of the target's box is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 """Types of attributes that can become coordinates (LogicalRedimension.cpp)."""
 
 _SYNTHETIC = "synthetic"
+_MOST_PLACES = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def redimension(context: Context, args: Arguments) -> Relation:
             "TOO_MANY_SYNTHETIC_DIMENSIONS" if len(synthetic) > 1 else "SYNTHETIC_DIMENSION_WITH_AGGREGATES",
             "Only one synthetic dimension is allowed in redimension, and none together with aggregates.",
         )
+    _check_chunks(keys)
     found = [_cell(attribute, source, totals) for attribute in target.attributes]
     tail = f"FROM ({source.sql}) {_where(keys)}"
     if totals:
@@ -121,8 +124,7 @@ def _counted(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail
 
 
 def _strict(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail: str) -> Relation:
-    kept = {id(key.source) for key in keys if key.source is not None}
-    if all(id(dimension) in kept for dimension in source.schema.dimensions):
+    if all(any(key.source is each for key in keys) for each in source.schema.dimensions):
         return _result(source, _axes(keys), found, tail)  # every place of the input stays apart
     collision = raising(
         "OPERATOR",
@@ -143,6 +145,20 @@ def _first(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail: 
         f" ORDER BY {chunk_order(source.schema.dimensions)}) = 1"
     )
     return _result(source, _axes(keys), found, f"{tail} {first}")
+
+
+def _check_chunks(keys: Sequence[_Key]) -> None:
+    """A chunk must not have more than 2**63 places; an open synthetic length needs some of them."""
+    open_ = [key for key in keys if key.dimension.chunk is None]
+    places = math.prod(key.dimension.chunk for key in keys if key.dimension.chunk is not None)
+    if not open_ and places > _MOST_PLACES:
+        raise EngineError("OPERATOR", "LOGICAL_CHUNK_SIZE_TOO_LARGE", "Chunk size should not exceed 2^63.")
+    if len(open_) == 1 and open_[0].synthetic and 2 * places > _MOST_PLACES:
+        raise EngineError(
+            "OPERATOR",
+            "OP_REDIMENSION_SYNTH_INTERVAL",
+            "Logical chunk size too big to allow synthentic interval.",
+        )
 
 
 def _key(dimension: Dimension, source: Relation) -> _Key:
