@@ -159,7 +159,7 @@ def _help(operator: str = "") -> None:
         return
     result = "has a result" if known.result else "has no result"
     effect = {"read": "changes nothing", "change": "changes the database"}[known.effect]
-    display.text(f"{known.signature}\n  {effect}, {result}; library {known.library}")
+    display.text(f"{known.name}({known.signature})\n  {effect}, {result}; library {known.library}")
 
 
 def _config(pattern: str = "*") -> None:

@@ -98,9 +98,7 @@ class Exchange:
         """
         self.changes = query.changes
         self._send_attachments(query.text)
-        text = query.text
-        for token, name in self._files.items():
-            text = text.replace(token, name)
+        text = self._named(query.text)
         self.phase = Phase.EXECUTE
         try:
             return self.client.execute_query(
@@ -169,10 +167,20 @@ class Exchange:
                 self._files = {attachment.token: self.client.upload(self.sid, attachment.payload)}
                 self.bytes += len(attachment.payload)
 
+    def _named(self, text: str) -> str:
+        """`text` with the server's file names in place of the attachments' tokens."""
+        for token, name in self._files.items():
+            text = text.replace(token, name)
+        return text
+
     def _moved(self, error: QueryError, query: Query, sent: str) -> QueryError:
         position = error.position
         if position is not None and error.statement == sent:
             position = _before_replacement(position, query.text, self._files) - query.offset
+        elif position is not None:
+            position = _in_statement(position, error.statement, self._named(query.statement))
+            if position is not None:
+                position = _before_replacement(position, query.statement, self._files)
         if position is not None and not 0 <= position < max(1, len(query.statement)):
             position = None
         return QueryError(
@@ -185,6 +193,19 @@ class Exchange:
             short_code=error.short_code,
             body=_without_files(error.body, self._files),
         )
+
+
+def _in_statement(position: int, echo: str, statement: str) -> int | None:
+    """The place in `statement` of one in `echo`, whose last lines are the first of the statement.
+
+    So SciDB tells an error in the query of a ``show('query', 'afl')``.
+    """
+    start = 0
+    while not statement.startswith(echo[start:]):
+        start = echo.find("\n", start) + 1
+        if not start:
+            return None
+    return position - start
 
 
 def _before_replacement(position: int, text: str, names: dict[str, str]) -> int:

@@ -71,7 +71,7 @@ def _echo(
         for prefix in wrappers or ("",):
             if lines[number].startswith(prefix + head):
                 return number, len(prefix)
-    return carets - 1, None
+    return start, None
 
 
 def _trimmed(text: str, position: int, length: int) -> tuple[int | None, int]:

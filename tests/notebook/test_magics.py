@@ -168,7 +168,7 @@ class TestErrors:
         [
             ("%scidb --nope scan(A)", "There is no option --nope"),
             ("%scidb statsu", "did you mean %scidb status"),
-            ("%scidb my_array", "an array is read with %scidb scan(my_array)"),
+            ("%scidb weather", "an array is read with %scidb scan(weather)"),
             ("%scidb --all status", "These options are for AFL"),
             ("%scidb http://cluster:8080", "%scidb connect URL"),
             ("%%scidb\nscan(A); {{ x", "has no '}}'"),
@@ -190,12 +190,15 @@ class TestValues:
         assert shell["found"]["name"].tolist() == ["b", "c"]
         assert shell["found"]["n"].tolist() == [2, 2**53 + 1]
 
-    def test_two_uploads_in_one_statement(self, shell: Any) -> None:
-        shell["left"] = pd.DataFrame({"a": [1.5, 2.5]})
-        shell["right"] = np.array([10, 20, 30])
-        out = shell.run("found = %scidb cross_join({{ left }} as l, {{ right }} as r)")
-        assert out.error is None
-        assert len(shell["found"]) == 6
+    def test_two_frames_in_one_statement_are_refused(self, shell: Any) -> None:
+        shell["left"], shell["right"] = pd.DataFrame({"a": [1.5, 2.5]}), np.array([10, 20, 30])
+        out = shell.run("%scidb cross_join({{ left }} as l, {{ right }} as r)")
+        assert out.traceback[0].startswith("UploadError: One frame can stand in a statement")
+
+    def test_an_error_beside_a_frame_has_its_place(self, shell: Any) -> None:
+        shell["frame"] = pd.DataFrame({"a": [1.5, 2.5]})
+        out = shell.run("%%scidb\nfilter(\n  {{ frame }}, nope = 1)")
+        assert out.traceback[1:] == ["  " + "  {{ frame }}, nope = 1)", "  " + " " * 15 + "^^^^"]
 
     def test_names_and_texts(self, shell: Any) -> None:
         name = fresh()
@@ -254,7 +257,7 @@ class TestSubcommands:
         manual = shell.run("%scidb help").texts[0]
         assert manual == shell.run("%scidb --help").texts[0]
         assert all(word in manual for word in ("--no-fetch", "%scidb connect", "{{ expression }}"))
-        assert "filter(" in shell.run("%scidb help filter").text
+        assert "filter(array, condition)" in shell.run("%scidb help filter").text
         assert shell.run("%scidb help no_such_operator").error is not None
 
     def test_config(self, shell: Any, embedded: Any, monkeypatch: pytest.MonkeyPatch) -> None:

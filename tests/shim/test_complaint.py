@@ -63,6 +63,14 @@ def test_query_inside_show() -> None:
     assert (error.statement, error.position) == ("scan(nope)", 5)
 
 
+def test_query_of_several_lines_inside_show() -> None:
+    text = TEXT.format(echo="filter(A,\n  nope > 1)\n  ^^^^\n")
+    error = query_error(text, "show('filter(A,\\n  nope > 1)','afl')", saved=True)
+    assert error.position is not None
+    assert error.statement[error.position :][: error.length] == "nope"
+    assert "filter" not in error.description
+
+
 def test_run_time_error_has_a_query_id() -> None:
     error = query_error(TEXT.format(echo="Failed query id: 0.1795379451930115923"), "scan(A)", saved=False)
     assert (error.position, error.query_id) == (None, "0.1795379451930115923")
