@@ -7,6 +7,7 @@ was taken away meanwhile (released, closing) is not sent again.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -95,6 +96,7 @@ class Connection:
         self._pid = os.getpid()
         self._turn = threading.Lock()
         self._running = False
+        self._cancelled = threading.Event()
         self._has_limit = True
         self._queries = self._replays = self._bytes = 0
 
@@ -204,14 +206,18 @@ class Connection:
         return self._turn.locked()
 
     def cancel(self) -> bool:
-        """Cancel the running query on the server; False if none runs. Waits for nothing."""
+        """Cancel the running statement on the server; False if none runs. Waits for nothing.
+
+        Between two requests of a statement nothing runs that could be cancelled: its next one is not sent.
+        """
+        if not self._running:
+            return False
+        self._cancelled.set()
+        self._keeper.stop_waiting()
         client, sid = self._keeper.endpoint.known_client(), self._keeper.sid
-        if client is None or sid is None or not self._running:
-            return False
-        try:
-            client.cancel(sid, timeout=self.settings.connect_timeout)
-        except ShimError:
-            return False
+        if client is not None and sid is not None:
+            with contextlib.suppress(ShimError):
+                client.cancel(sid, timeout=self.settings.connect_timeout)
         return True
 
     # The slot
@@ -304,11 +310,12 @@ class Connection:
             self.forget()
         with self._turn:
             lifecycle.register(self)
+            self._cancelled.clear()
             self._running = True
             try:
                 return interruptible(
                     lambda: self._attempts(work, attachments, retry or self.settings.retry, statement),
-                    self._interrupt,
+                    self.cancel,
                     self._keeper.retire,
                 )
             finally:
@@ -324,7 +331,7 @@ class Connection:
         while True:
             client, sid = self._keeper.acquire()
             self._keeper.set_state("running")
-            exchange = Exchange(client, sid, attachments)
+            exchange = Exchange(client, sid, attachments, cancelled=self._cancelled)
             try:
                 return work(exchange)
             except ScidbMagicError as error:
@@ -345,10 +352,6 @@ class Connection:
         if decision.fate is not Fate.KEEP:
             self._keeper.drop(decision.fate, error)
         return decision.action(exchange.changes, retry)
-
-    def _interrupt(self) -> None:
-        self._keeper.stop_waiting()
-        self.cancel()
 
     def _tell(self, notice: str) -> None:
         in_waiting_thread(lambda: self.notify(notice))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,13 +67,21 @@ class Exchange:
         Received and sent as data, without headers.
     """
 
-    def __init__(self, client: ShimClient, sid: str, attachments: Sequence[Attachment] = ()) -> None:
+    def __init__(
+        self,
+        client: ShimClient,
+        sid: str,
+        attachments: Sequence[Attachment] = (),
+        *,
+        cancelled: threading.Event,
+    ) -> None:
         self.client = client
         self.sid = sid
         self.phase = Phase.EXECUTE
         self.changes = False
         self.bytes = 0
         self._attachments = list(attachments)
+        self._cancelled = cancelled
         self._files: dict[str, str] = {}
 
     def attach(self, attachment: Attachment) -> None:
@@ -94,8 +103,12 @@ class Exchange:
         Raises
         ------
         QueryError
-            With `position` in the user's statement.
+            With `position` in the user's statement; also where the statement was cancelled meanwhile.
         """
+        if self._cancelled.is_set():
+            raise QueryError(
+                "SCIDB_LE_QUERY_CANCELLED", "The statement was cancelled.", statement=query.statement
+            )
         self.changes = query.changes
         self._send_attachments(query.text)
         text = self._named(query.text)

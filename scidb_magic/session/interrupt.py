@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from scidb_magic.errors import QueryInterrupted
 
 T = TypeVar("T")
 
+
+CANCEL_EVERY = 0.5
+"""Seconds."""
 
 _here = threading.local()
 
@@ -37,7 +40,7 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
     work : callable
         The blocking call.
     cancel : callable
-        Called at the first interrupt; `work` is then waited for.
+        Called at the first interrupt, and again until `work` has ended.
     abandon : callable
         Called at the second interrupt; `work` is not waited for any more.
 
@@ -63,9 +66,13 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
             done.set()
             mailbox.put(lambda: None)
 
-    def wait() -> None:
+    def ended(within: float | None = None) -> bool:
         while not (done.is_set() and mailbox.empty()):
-            mailbox.get()()
+            try:
+                mailbox.get(timeout=within)()
+            except Empty:
+                return False
+        return True
 
     try:
         threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
@@ -73,11 +80,13 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
         # Python 3.12 starts no thread once the interpreter is ending: a query in somebody's atexit.
         return work()
     try:
-        wait()
+        ended()
     except KeyboardInterrupt:
         try:
+            # Again and again, for the first may come just before the query reaches the server.
             cancel()
-            wait()
+            while not ended(CANCEL_EVERY):
+                cancel()
         except KeyboardInterrupt:
             abandon()
             raise QueryInterrupted("Interrupted: not waiting for the server any more.") from None
