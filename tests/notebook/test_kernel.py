@@ -231,6 +231,7 @@ def test_terminal_ipython(embedded: Any) -> None:
         "aggregate(build(<x:int64>[i=0:9], i),",
         "  sum(x))",
         "",
+        "",
         "x = %scidb build(<x:int64>[i=0:9], i)",
         "print('sum is', x['x'].sum())",
         "%scidb",
