@@ -133,7 +133,7 @@ class Request:
 
     def is_unread(self) -> bool:
         """Whether some of the announced body was not taken."""
-        return self._taken < (self.length or 0)
+        return self._taken < (self.length or 0) or "transfer-encoding" in self.headers
 
     def _receive(self, size: int) -> bytes:
         try:

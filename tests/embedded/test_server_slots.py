@@ -226,3 +226,14 @@ def test_failures_of_the_engine_release_the_session_and_not_the_server(in_proces
     assert (reply.status, reply.text) == (502, "SciDB connection failed")
     assert here.wire.slots_in_use() == 0
     Broken.close = lambda self: None  # type: ignore[method-assign]
+
+
+def test_a_storm_of_cancels_never_meets_the_next_query(wire: Any, sid: str) -> None:
+    """Also not a commit or a rollback, which would leave the session's transaction broken."""
+    for _ in range(10):
+        query = Running(wire, sid)
+        while query.thread.is_alive():
+            wire("/cancel", id=sid)
+        assert query.answer.status == 406
+        assert "SCIDB_LE_QUERY_CANCELLED" in query.answer.text
+        assert [wire.query(sid, BUILD, save="csv").status for _ in range(3)] == [200, 200, 200]

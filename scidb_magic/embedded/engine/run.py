@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -40,6 +41,61 @@ class Cancelled(Exception):
     """The query was cancelled between two statements of DuckDB."""
 
 
+class Turn:
+    """One statement's turn on a cursor: whether it was cancelled, and when the cursor may be interrupted.
+
+    An interrupt must not meet a commit or a rollback, which would leave the transaction open and broken,
+    nor the statement after this one.
+
+    Attributes
+    ----------
+    cancelled, over : threading.Event
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self.cancelled = threading.Event()
+        self.over = threading.Event()
+        self._cursor = cursor
+        self._guard = threading.Lock()
+        self._open = False
+
+    def cancel(self) -> bool:
+        """Stop the statement; False if it is over. May be called from any thread."""
+        with self._guard:
+            if self.over.is_set():
+                return False
+            first = not self.cancelled.is_set()
+            self.cancelled.set()
+        if first:
+            threading.Thread(target=self._interrupt, name="scidb-cancel", daemon=True).start()
+        return True
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Within it the cursor may be interrupted, outside it is not."""
+        with self._guard:
+            self._open = True
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._open = False
+
+    def check(self) -> None:
+        """Raise if the statement was cancelled."""
+        if self.cancelled.is_set():
+            raise Cancelled
+
+    def _interrupt(self) -> None:
+        # An interrupt between two statements of DuckDB is lost, so it is repeated until the turn is over.
+        while True:
+            with self._guard:
+                if self._open:
+                    self._cursor.interrupt()
+            if self.over.wait(0.02):
+                return
+
+
 class Execution:
     """What an operator may do when it is performed, within the statement's transaction.
 
@@ -53,11 +109,11 @@ class Execution:
         self,
         cursor: duckdb.DuckDBPyConnection,
         context: Context,
-        cancelled: threading.Event,
+        turn: Turn,
     ) -> None:
         self._cursor = cursor
         self._sources = context.sources
-        self._cancelled = cancelled
+        self.check = turn.check
         self.catalogue = context.services.catalogue
         self.files = context.services.files
 
@@ -73,11 +129,6 @@ class Execution:
         self.check()
         every = ", ".join(column_names(source))
         self._cursor.execute(f"SELECT max(hash({every})) FROM ({source.sql})").fetchall()
-
-    def check(self) -> None:
-        """Raise if the query was cancelled."""
-        if self._cancelled.is_set():
-            raise Cancelled
 
     def open(self) -> None:
         """Read the sources of the plan and let SQL see them."""
@@ -114,9 +165,8 @@ class Runner:
         self._files = files
         self._version = version
         self._identifiers = identifiers
-        self._cancelled = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
+        self._turn = Turn(self._cursor)
+        self._turn.over.set()
         self.planned = False
         sys.setrecursionlimit(max(_DEPTH, sys.getrecursionlimit()))
 
@@ -129,11 +179,10 @@ class Runner:
             The statement is wrong, fails, or was cancelled; nothing of it remains.
         """
         self.planned = False
-        self._cancelled.clear()
-        self._idle.clear()
+        turn = self._turn = Turn(self._cursor)
         try:
             statement = statement_of(text)
-            with self._storage.writing(_targets(statement), self._check):
+            with self._storage.writing(_targets(statement), turn.check):
                 self._with_retries(statement)
         except Cancelled:
             raise EngineError("QPROC", "QUERY_CANCELLED", "The query was cancelled.") from None
@@ -142,31 +191,17 @@ class Runner:
         except MemoryError:
             raise out_of_memory() from None
         finally:
-            self._idle.set()
+            turn.over.set()
 
     def cancel(self) -> bool:
         """Stop the running statement; False if there is none. May be called from any thread."""
-        if self._idle.is_set():
-            return False
-        self._cancelled.set()
-        # An interrupt between two statements of DuckDB is lost, so it is repeated until the query is over.
-        threading.Thread(target=self._interrupt, name="scidb-cancel", daemon=True).start()
-        return True
+        return self._turn.cancel()
 
     def close(self) -> None:
         """Cancel what runs and give the cursor back."""
         self.cancel()
-        self._idle.wait()
+        self._turn.over.wait()
         self._cursor.close()
-
-    def _interrupt(self) -> None:
-        self._cursor.interrupt()
-        while not self._idle.wait(0.02):
-            self._cursor.interrupt()
-
-    def _check(self) -> None:
-        if self._cancelled.is_set():
-            raise Cancelled
 
     def _with_retries(self, statement: Call | CreateArray) -> None:
         wrap, conflicts = False, 0
@@ -182,11 +217,12 @@ class Runner:
                 if conflicts > _CONFLICTS:
                     raise from_duckdb(error) from error
             except duckdb.Error as error:
-                self._check()
+                self._turn.check()
                 raise from_duckdb(error) from error
 
     def _transaction(self, statement: Call | CreateArray, wrap: bool) -> None:
-        self._check()
+        turn = self._turn
+        turn.check()
         execution = None
         self._cursor.begin()
         try:
@@ -199,17 +235,18 @@ class Runner:
                 self._version,
             )
             context = Context(services, wrap=wrap)
-            planned = context.plan(statement)
-            self.planned = True
-            execution = Execution(self._cursor, context, self._cancelled)
-            execution.open()
-            for change in context.before:
-                change.perform(execution)
-            if isinstance(planned, Change):
-                planned.perform(execution)
-            else:
-                execution.compute(planned)
-            self._check()
+            with turn.interruptible():
+                planned = context.plan(statement)
+                self.planned = True
+                execution = Execution(self._cursor, context, turn)
+                execution.open()
+                for change in context.before:
+                    change.perform(execution)
+                if isinstance(planned, Change):
+                    planned.perform(execution)
+                else:
+                    execution.compute(planned)
+            turn.check()
             self._cursor.commit()
         except BaseException:
             self._roll_back()
