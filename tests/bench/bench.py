@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 LOADING = """
 import sys, time
@@ -28,7 +29,8 @@ shell.run_line_magic("load_ext", "scidb_magic")
 print(time.perf_counter() - start)
 """
 
-SESSIONS = 20
+TIMES = 20
+"""Rounds of a small fetch for each round of a large one."""
 
 FETCHES = {
     "fixed size, not null": "build(<v:int64 not null>[i=0:{last}], i)",
@@ -68,7 +70,7 @@ def loading(rounds: int) -> None:
 
 
 def fetching(url: str, cells: int, rounds: int) -> None:
-    import scidb_magic  # the import adapter, before scidbpy
+    import scidb_magic  # isort: skip - the import adapter, before scidbpy
     import scidbpy
 
     warnings.simplefilter("ignore")  # scidbpy warns at each fetch that it promotes
@@ -78,14 +80,14 @@ def fetching(url: str, cells: int, rounds: int) -> None:
     print(f"{'':24}{'scidbpy':>10}{'session':>10}{'ratio':>8}{'session.db':>12}{'ratio':>8}")
     for name, text in FETCHES.items():
         query = text.format(last=cells - 1)
-        theirs = best(lambda query=query: raw.iquery(query, fetch=True), rounds)
-        ours = best(lambda query=query: session.fetch(query), rounds)
-        bridged = best(lambda query=query: session.db.iquery(query, fetch=True), rounds)
+        theirs = best(partial(raw.iquery, query, fetch=True), rounds)
+        ours = best(partial(session.fetch, query), rounds)
+        bridged = best(partial(session.db.iquery, query, fetch=True), rounds)
         row = f"{name:24}{theirs:10.3f}{ours:10.3f}{ours / theirs:8.2f}{bridged:12.3f}{bridged / theirs:8.2f}"
         print(row, flush=True)
     small = "build(<v:int64>[i=0:9], i)"
-    theirs = best(lambda: [raw.iquery(small, fetch=True) for _ in range(SESSIONS)], rounds) / SESSIONS
-    ours = best(lambda: [session.fetch(small) for _ in range(SESSIONS)], rounds) / SESSIONS
+    theirs = best(partial(raw.iquery, small, fetch=True), TIMES * rounds)
+    ours = best(partial(session.fetch, small), TIMES * rounds)
     print(f"{'ten cells':24}{theirs:10.4f}{ours:10.4f}{ours / theirs:8.2f}")
     session.close()
     del raw  # releases its session while the server is there
