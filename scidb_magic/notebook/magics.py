@@ -79,7 +79,7 @@ class SciDBMagics(Magics):
     def _run(self, line: str, cell: str | None, local_ns: Mapping[str, Any]) -> Any:
         chosen, text = options.read_query(line)
         if chosen.help:
-            return subcommands.run("help", "")
+            return subcommands.run("help", "", {})
         options.refuse_secret(text)
         if _URL.match(text):
             raise MagicUsageError("A server is chosen with %scidb connect URL.")
@@ -96,7 +96,7 @@ class SciDBMagics(Magics):
                 raise MagicUsageError(
                     "These options are for AFL; a subcommand takes its own behind its name."
                 )
-            return subcommands.run(command or "status", text[len(command or "") :])
+            return subcommands.run(command or "status", text[len(command or "") :], scope)
         if _BARE_WORD.match(text):
             raise MagicUsageError(_no_subcommand(text.rstrip(";")))
         return runner.run_line(text, chosen, scope, variables)

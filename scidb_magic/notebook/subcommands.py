@@ -11,7 +11,7 @@ from typing import Any
 from scidb_magic.afl.literals import quote
 from scidb_magic.afl.operators import OPERATORS
 from scidb_magic.errors import MagicUsageError
-from scidb_magic.notebook import credentials, display, options, shared, status
+from scidb_magic.notebook import binding, credentials, display, options, shared, status
 from scidb_magic.session.settings import SETTINGS
 
 _ARRAY_NAME = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)?(@\d+)?$")
@@ -36,7 +36,7 @@ class Subcommand:
     run : callable
         Takes the words of the line, and its options by name.
     words : int
-        How many words it takes at most; -1: the rest of the line is one word.
+        How many words it takes at most; -1: the rest of the line is AFL.
     """
 
     run: Callable[..., None]
@@ -46,21 +46,21 @@ class Subcommand:
     options: Mapping[str, options.Option] = field(default_factory=dict)
 
 
-def run(name: str, text: str) -> None:
-    """Run subcommand `name` with the rest of its line.
+def run(name: str, text: str, scope: Mapping[str, Any]) -> None:
+    """Run subcommand `name` with the rest of its line; ``{{ }}`` in its AFL is looked up in `scope`.
 
     Raises
     ------
-    MagicUsageError
+    MagicUsageError, BindingError
     """
     command = SUBCOMMANDS[name]
     if command.words < 0:
         found: dict[str, Any] = {}
-        words = [text.strip()] if text.strip() else []
+        words = [bound.text for bound in binding.bind(text, scope)]
     else:
         found, words = options.take_words(text, command.options)
-        if len(words) > command.words:
-            raise MagicUsageError(f"Too many words; it is: {_head(name)}.")
+    if len(words) > abs(command.words):
+        raise MagicUsageError(f"Too much on the line; it is: {_head(name)}.")
     command.run(*words, **found)
 
 

@@ -173,7 +173,9 @@ class TestErrors:
             ("%scidb http://cluster:8080", "%scidb connect URL"),
             ("%%scidb\nscan(A); {{ x", "has no '}}'"),
             ("%%scidb status\nscan(A)", "stands on a line of its own"),
-            ("%scidb release now", "Too many words"),
+            ("%scidb release now", "Too much on the line; it is: %scidb release."),
+            ("%scidb show scan(A); scan(B)", "Too much on the line"),
+            ("%scidb show {{ no_such_name }}", "no_such_name"),
             ("%scidb show", "What is to be shown?"),
         ],
     )
@@ -238,6 +240,8 @@ class TestSubcommands:
         assert name in shell.run("%scidb arrays zebra*").text
         assert name not in shell.run("%scidb arrays giraffe").text
         assert f"{name}@1<x:int64" in shell.run(f"%scidb show {name}").text
+        shell.run(f"from scidb_magic import Name; target = Name('{name}')")
+        assert f"{name}@1<x:int64" in shell.run("%scidb show {{ target }}").text
         assert "<y:" in shell.run("%scidb show build(<y:string>[i=0:3], 'a')").text
         shell.run(f"%scidb remove({name})")
 
