@@ -11,6 +11,7 @@ the ratios. Without a URL an embedded server is started and ended again.
 from __future__ import annotations
 
 import argparse
+import gc
 import subprocess
 import sys
 import time
@@ -90,7 +91,8 @@ def fetching(url: str, cells: int, rounds: int) -> None:
     ours = best(partial(session.fetch, small), TIMES * rounds)
     print(f"{'ten cells':24}{theirs:10.4f}{ours:10.4f}{ours / theirs:8.2f}")
     session.close()
-    del raw  # releases its session while the server is there
+    del raw
+    gc.collect()  # scidbpy gives its session back only when its cycle is collected
 
 
 def main() -> None:
