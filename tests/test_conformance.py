@@ -128,10 +128,10 @@ def verdicts(url: str, conformance: Path) -> list[Any]:
     return found
 
 
-FLOORS = {"rows": 0, "schema": 0, "error": 0, "scripts": 0}
+FLOORS = {"rows": 483, "schema": 507, "error": 122, "scripts": 58}
 """What passed when this was written, of all recorded statements; each issue that adds operators raises it."""
 
-FIRST_FLOORS = {"rows": 0, "schema": 0, "error": 0}
+FIRST_FLOORS = {"rows": 286, "schema": 287, "error": 82, "scripts": 93}
 """The same for statements that use only the operators of the engine's first part."""
 
 
@@ -143,8 +143,7 @@ def test_the_four_numbers(verdicts: list[Any], capsys: pytest.CaptureFixture[str
 
 
 def test_the_first_operators(verdicts: list[Any], conformance: Path) -> None:
-    known = runner.all_operators(conformance)
-    first = [verdict for verdict in verdicts if runner.is_first(verdict.query, known)]
+    first = runner.first_part(verdicts, runner.all_operators(conformance))
     assert_floors(runner.counts(first), FIRST_FLOORS)
 
 

@@ -315,7 +315,7 @@ def table_of(cells: list[tuple[Any, ...]]) -> pa.Table:
     return pa.table(made)
 
 
-@pytest.mark.parametrize("layout", ["csv", "csv:d", "csv:l", "tsv", "text", "dense", "sparse"])
+@pytest.mark.parametrize("layout", ["csv", "csv:d", "csv:l", "tsv", "text", "dense", "sparse", "store"])
 @settings(max_examples=60, deadline=None)
 @given(cells=st.lists(CELLS, max_size=7))
 def test_written_and_read_again(

@@ -1,6 +1,6 @@
 """Formats of ``save``, ``input`` and of the array literals of ``build``.
 
-A module for each kind: `delimited` (csv, tsv, dcsv), `bracketed` (text, dense, sparse), `binary` and
+A module for each kind: `delimited` (csv, tsv, dcsv), `bracketed` (text, dense, sparse, store), `binary` and
 `arrow` write; `read_delimited`, `read_text` and `read_binary` read; `literal` reads array literals.
 `values` turns columns into text, `parse` text into columns. Imports NumPy and pyarrow, as the whole
 engine does.
@@ -32,7 +32,7 @@ from scidb_magic.wire.schema import Schema
 
 __all__ = ["array_literal", "read", "write"]
 
-READABLE = ("csv", "tsv", "text")
+READABLE = ("csv", "tsv", "text", "store")
 
 
 def write(table: pa.Table, schema: Schema, format: str, out: BinaryIO, *, atts_only: bool = True) -> None:
@@ -75,7 +75,7 @@ def read(path: Path, schema: Schema, format: str, *, max_errors: int = 0) -> pa.
     schema : Schema
         Of the cells that are read.
     format : str
-        ``csv``, ``tsv`` (with options), ``text``, empty for ``text``, or a binary format string.
+        ``csv``, ``tsv`` (with options), ``text``, ``store``, empty for ``text``, or a binary format string.
     max_errors : int
         So many values may be wrong; they become null, or a zero where null is not allowed.
 
@@ -100,7 +100,7 @@ def read(path: Path, schema: Schema, format: str, *, max_errors: int = 0) -> pa.
         return read_binary.read(data, schema, format, source=path)
     if layout.name not in READABLE:
         raise names.unsupported(format)
-    if layout.name == "text":
+    if layout.name in ("text", "store"):
         text = data.decode("utf-8", "surrogateescape")
         return read_text.read(text, schema, max_errors=max_errors, source=path)
     return read_delimited.read(data, schema, layout, max_errors=max_errors, source=path)

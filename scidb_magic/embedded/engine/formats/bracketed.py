@@ -1,9 +1,11 @@
-"""Writes ``text``, ``dense`` and ``sparse``: chunks in nested brackets (ArrayWriter.cpp, saveTextFormat).
+"""Writes ``text``, ``dense``, ``sparse``, ``store``: chunks in nested brackets (ArrayWriter.cpp).
 
 * dense: ``[[(0),()],[(),(11)]];[[…]]``: every cell of the chunk, ``()`` for an empty one;
 * sparse: ``{0,0}[[{0,0}(0),{1,1}(11)]];{…}[[…]]``: only cells that are there, each with its coordinates,
   and before each chunk the coordinates of its first cell;
-* text: each chunk dense if over a tenth of it is filled, else sparse.
+* text: each chunk dense if over a tenth of it is filled, else sparse;
+* store: as text, and before each chunk the coordinates at which it begins. SciDB also writes the cells
+  of the overlap regions there, which the embedded engine does not keep.
 
 In text and dense a chunk tells its coordinates only where it is not the one that was due.
 """
@@ -67,15 +69,16 @@ def write(table: pa.Table, schema: Schema, layout: Layout, out: BinaryIO) -> Non
         origin = grid.origin(first)
         shape = grid.shape(origin)
         sparse = layout.name == "sparse" or (
-            layout.name == "text" and (stop - start) * 100 <= prod(shape) * SPARSE_PERCENT
+            layout.name != "dense" and (stop - start) * 100 <= prod(shape) * SPARSE_PERCENT
         )
         if start:
             out.write(b";")
-        if layout.name == "sparse" or origin != due:
-            out.write(b"{%s}" % ",".join(map(str, first if sparse else origin)).encode())
+        if layout.name in ("sparse", "store") or origin != due:
+            named = first if sparse and layout.name != "store" else origin
+            out.write(b"{%s}" % ",".join(map(str, named)).encode())
         if sparse:
-            named = [axis.slice(start, stop - start) for axis in positions]
-            out.write(_sparse(cells, named, texts.slice(start, stop - start)))
+            places = [axis.slice(start, stop - start) for axis in positions]
+            out.write(_sparse(cells, places, texts.slice(start, stop - start)))
         else:
             out.write(_dense(cells, texts.slice(start, stop - start), origin, shape))
         due = grid.successor(origin)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from scidb_magic.errors import EngineError
 
 DELIMITED = ("csv", "csv+", "tsv", "tsv+", "dcsv")
-BRACKETED = ("text", "dense", "sparse")
+BRACKETED = ("text", "dense", "sparse", "store")
 ARROW = "arrow"
 
 _QUOTES = {"s": b"'", "d": b'"'}

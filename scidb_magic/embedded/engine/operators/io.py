@@ -51,7 +51,10 @@ def input_(context: Context, args: Arguments) -> Relation:
 def save(context: Context, args: Arguments) -> Change:
     """The input's cells into a file."""
     source: Relation = args.value("input")
-    return _saved(source, args.value("file"), args.value("format") or _DEFAULT_FORMAT)
+    format_: str = args.value("format") or _DEFAULT_FORMAT
+    if names.layout(format_).name == names.ARROW:
+        raise names.unsupported(format_)  # only aio_save knows it
+    return _saved(source, args.value("file"), format_)
 
 
 def aio_save(context: Context, args: Arguments) -> Change:
