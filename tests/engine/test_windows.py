@@ -37,6 +37,18 @@ def answered(rows: list[str], dimensions: int) -> dict[tuple[int, ...], list[str
     return {tuple(map(int, parts[:dimensions])): parts[dimensions:] for parts in split}
 
 
+def around(cells: Cells, place: tuple[int, ...], sides: list[tuple[int, int]]) -> list[int]:
+    """The values in the window of a place."""
+    return [
+        value
+        for other, value in cells.items()
+        if all(
+            here - before <= there <= here + after
+            for here, there, (before, after) in zip(place, other, sides, strict=True)
+        )
+    ]
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     ("shape", "sides"),
@@ -46,6 +58,7 @@ def answered(rows: list[str], dimensions: int) -> dict[tuple[int, ...], list[str
         ((9, 7), [(1, 2), (3, 0)]),
         ((9, 7), [(0, 0), (1, 1)]),
         ((5, 4, 6), [(1, 0), (2, 1), (1, 1)]),
+        ((9, 7), [(10**18, 2), (2, 2**63 - 1)]),
     ],
 )
 def test_window_takes_exactly_the_cells_around(ask, shape, sides, seed: int) -> None:
@@ -55,17 +68,22 @@ def test_window_takes_exactly_the_cells_around(ask, shape, sides, seed: int) -> 
     rows = ask.rows(f"window({array}, {bounds}, sum(v), count(*), min(v), max(v))")
     expected = {}
     for place in cells:
-        near = [
-            value
-            for other, value in cells.items()
-            if all(
-                here - before <= there <= here + after
-                for here, there, (before, after) in zip(place, other, sides, strict=True)
-            )
-        ]
+        near = around(cells, place, sides)
         expected[place] = [str(each) for each in (sum(near), len(near), min(near), max(near))]
     assert answered(rows, len(shape)) == expected
     assert rows == sorted(rows, key=lambda row: in_chunk_order(row, len(shape), 4))
+
+
+@pytest.mark.parametrize("sides", [(0, 0), (700, 300), (5000, 1), (0, 40_000)])
+def test_window_along_a_dimension_of_many_blocks(ask, sides: tuple[int, int]) -> None:
+    rng = random.Random(1)
+    cells = {(rng.randrange(-30_000, 30_000),): rng.randrange(100) for _ in range(800)}
+    lines = "".join(f"{place},{value}\n" for (place,), value in cells.items())
+    (ask.scratch / "cells").write_text(lines)
+    read = f"input(<p:int64,v:int64>[n=0:*], '{ask.scratch}/cells', 0, 'csv')"
+    rows = ask.rows(f"window(redimension({read}, <v:int64>[p=-30000:*]), {sides[0]}, {sides[1]}, sum(v))")
+    expected = {place: [str(sum(around(cells, place, [sides])))] for place in cells}
+    assert answered(rows, 1) == expected
 
 
 def in_chunk_order(row: str, dimensions: int, chunk: int) -> tuple[list[int], list[int]]:

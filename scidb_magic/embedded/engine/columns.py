@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from scidb_magic.embedded.engine.relation import PHYSICAL, Relation, Typed
+from scidb_magic.embedded.engine.relation import Relation, Typed
+from scidb_magic.embedded.engine.types import physical
 from scidb_magic.wire.schema import Attribute, Dimension, Schema
 
 
@@ -91,7 +92,10 @@ def relation(
     ----------
     tail : str
         ``FROM …`` and what follows it.
+    name : str
+        Of the array; also qualifies the columns that have no qualifier of their own.
     """
+    own = frozenset({name.partition("@")[0]})
     return Relation(
         Schema(
             tuple(cell.attribute for cell in cells),
@@ -101,8 +105,8 @@ def relation(
         ),
         f"SELECT {columns(axes, cells)} {tail}",
         frozenset(k for k, cell in enumerate(cells) if cell.code is not None),
-        tuple(cell.qualifiers for cell in cells),
-        tuple(axis.qualifiers for axis in axes),
+        tuple(cell.qualifiers or own for cell in cells),
+        tuple(axis.qualifiers or own for axis in axes),
         distribution,
     )
 
@@ -133,7 +137,7 @@ def column_types(source: Relation) -> dict[str, str]:
     """DuckDB's type of each column of the relation's SQL."""
     types = {f"d{k}": "BIGINT" for k in range(len(source.schema.dimensions))}
     for k, attribute in enumerate(source.schema.attributes):
-        types[f"a{k}"] = PHYSICAL[attribute.type]
+        types[f"a{k}"] = physical(attribute.type)
         if k in source.codes:
             types[f"m{k}"] = "UTINYINT"
     return types

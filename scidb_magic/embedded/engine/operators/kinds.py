@@ -109,7 +109,7 @@ def _input(context: Context, slot: Slot, node: Node, before: Arguments) -> Relat
 
 
 def _array(context: Context, slot: Slot, node: Node, before: Arguments) -> Array:
-    if not isinstance(node, Reference):
+    if not isinstance(node, Reference) or node.version is not None:
         raise Mismatch("array name")
     return context.array(node)
 

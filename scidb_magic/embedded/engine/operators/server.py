@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scidb_magic.embedded.engine.aggregates import AGGREGATES
+from scidb_magic.embedded.engine.bounds import BOUNDS
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array
-from scidb_magic.embedded.engine.functions import FUNCTIONS
+from scidb_magic.embedded.engine.functions import profiles
 from scidb_magic.embedded.engine.operators.operator import NOTHING, Change, Effect, operator
 from scidb_magic.embedded.engine.operators.rows import rows
 from scidb_magic.embedded.engine.operators.signature import Arguments
@@ -61,12 +62,7 @@ def _operators(context: Context, args: Arguments) -> Iterable[_Row]:
 
 
 def _functions(context: Context, args: Arguments) -> Iterable[_Row]:
-    found = {
-        (name, f"{overload.result} {name}({','.join(overload.arguments)})", overload.deterministic)
-        for name, overloads in FUNCTIONS.items()
-        for overload in overloads
-    }
-    return [(*row, _LIBRARY) for row in sorted(found)]
+    return [(*row, _LIBRARY) for row in profiles(BOUNDS)]
 
 
 def _aggregates(context: Context, args: Arguments) -> Iterable[_Row]:
