@@ -180,7 +180,7 @@ def test_it_ends_with_its_starter_however_that_ends(
     url, _ = kernel.start()
     assert len(list(tmp_path.iterdir())) == 1
     kernel.end(number)
-    assert wait_until(lambda: not listens(url), 3)
+    assert wait_until(lambda: not listens(url), 5)
     assert wait_until(lambda: list(tmp_path.iterdir()) == [], 5), "its temporary folder is gone"
 
 
@@ -189,7 +189,7 @@ def test_it_ends_with_a_starter_that_exits(kernels: Any, wait_until: Any) -> Non
     url, _ = kernel.start()
     kernel.process.stdin.close()
     assert kernel.process.wait(20) == 0
-    assert wait_until(lambda: not listens(url), 3)
+    assert wait_until(lambda: not listens(url), 5)
 
 
 def test_signals_to_the_kernels_group_do_not_reach_it(kernels: Any, wait_until: Any) -> None:
@@ -200,7 +200,7 @@ def test_signals_to_the_kernels_group_do_not_reach_it(kernels: Any, wait_until: 
     assert kernel("server.alive()") is True
     assert ask(access, "/version") == "19.11.5"
     os.killpg(kernel.process.pid, signal.SIGKILL)
-    assert wait_until(lambda: not listens(access[0]), 3)
+    assert wait_until(lambda: not listens(access[0]), 5)
 
 
 def test_a_forked_child_neither_ends_nor_keeps_the_server(kernels: Any, wait_until: Any) -> None:
@@ -217,7 +217,7 @@ def test_a_forked_child_neither_ends_nor_keeps_the_server(kernels: Any, wait_unt
     assert ask(access, "/version") == "19.11.5"
     assert kernel("server.alive()") is True, "a child's end and its stop() are not ours"
     kernel("server.stop()")
-    assert wait_until(lambda: not listens(access[0]), 3), "the first child lives, and does not keep it"
+    assert wait_until(lambda: not listens(access[0]), 5), "the first child lives, and does not keep it"
     assert kernel("os.waitpid(child, os.WNOHANG)") == (0, 0)
     kernel("os.write(hold_w, b'x')")
 
@@ -229,7 +229,7 @@ def test_forked_child_outliving_a_killed_kernel(kernels: Any, wait_until: Any) -
     kernel.process.kill()
     kernel.process.wait()
     try:
-        assert wait_until(lambda: not listens(access[0]), 3)
+        assert wait_until(lambda: not listens(access[0]), 5)
     finally:
         os.kill(child, signal.SIGKILL)
 
