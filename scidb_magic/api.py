@@ -6,41 +6,24 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from scidb_magic.afl.literals import Name
 from scidb_magic.errors import QueryError, UploadError
 from scidb_magic.session.connection import Connection, Result
-from scidb_magic.session.exchange import Attachment
+from scidb_magic.session.exchange import Attached, Attachment
 from scidb_magic.session.settings import Settings, resolve, same_session
 from scidb_magic.session.status import SessionStatus, Slot
 
 if TYPE_CHECKING:
     from scidb_magic.bridge.db import ManagedDB
+    from scidb_magic.frames.forms import Preview
+    from scidb_magic.frames.upload import Upload
     from scidb_magic.wire.columns import Column
 
 log = logging.getLogger("scidb_magic")
 
 UPLOAD_MODES = ("create", "replace")
-
-Missing = Literal["codes"]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A look at a result: `data` in the form asked for, `complete` if that is all of it."""
-
-    data: Any
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """Data that stands in a statement: put `text` into the AFL and give `attachment` along."""
-
-    text: str
-    attachment: Attachment
 
 
 class ManagedSession:
@@ -99,7 +82,7 @@ class ManagedSession:
         afl: str,
         as_: str = "dataframe",
         *,
-        missing: Missing | None = None,
+        missing: Literal["codes"] | None = None,
         retry: str | None = None,
         namespace: str | None = None,
         attachments: Sequence[Attachment] = (),
@@ -132,11 +115,11 @@ class ManagedSession:
             SciDB refused the statement, or it failed.
         ResultTooLarge, ResultLost, QueryOutcomeUnknown, SlotsExhausted, ShimUnreachable
         """
-        from scidb_magic.frames.forms import check_form
+        from scidb_magic.frames import forms
 
-        check_form(as_)
+        forms.check_form(as_)
         result = self.connection.fetch(afl, retry=retry, namespace=namespace, attachments=attachments)
-        return _present(result, _columns(result), as_, missing)
+        return _presented(result, _columns(result), as_, missing)
 
     def preview(
         self,
@@ -153,17 +136,17 @@ class ManagedSession:
         The server is not made to write out a huge result where it has ``limit`` and the result is
         emptyable. Raises as `fetch`.
         """
-        from scidb_magic.frames.forms import check_form, row_major
+        from scidb_magic.frames import forms
 
-        check_form(as_)
+        forms.check_form(as_)
         result = self.connection.fetch(
             afl, retry=retry, namespace=namespace, attachments=attachments, rows=rows
         )
         columns = _columns(result)
         count = len(columns[0]) if columns else 0
         dimensions = len(columns) - len(result.schema.attributes)
-        shown = row_major(columns, dimensions, rows)
-        return Preview(_present(result, shown, as_, None), result.complete and count <= rows)
+        shown = forms.row_major(columns, dimensions, rows)
+        return forms.Preview(_presented(result, shown, as_, None), result.complete and count <= rows)
 
     def execute(
         self,
@@ -199,9 +182,7 @@ class ManagedSession:
         """
         from scidb_magic.frames import upload
 
-        encoded = upload.encode(data)
-        token = _token()
-        return Attached(upload.array_query(encoded, token), Attachment(token, encoded.payload))
+        return _attached(upload.encode(data))
 
     def upload(
         self,
@@ -256,9 +237,8 @@ class ManagedSession:
         if there and mode == "create":
             raise UploadError(f"There is an array '{target}' already: choose another name or mode='replace'.")
         stored = f"{target}_{secrets.token_hex(4)}" if there else target
-        token = _token()
-        attachment = Attachment(token, encoded.payload)
-        self.execute(f"store({upload.array_query(encoded, token)}, {stored})", attachments=(attachment,))
+        attached = _attached(encoded)
+        self.execute(f"store({attached.text}, {stored})", attachments=(attached.attachment,))
         if there:
             self.execute(f"remove({target})")
             self.execute(f"rename({stored}, {target})")
@@ -307,8 +287,11 @@ class ManagedSession:
         return True
 
 
-def _token() -> str:
-    return f"scidb_magic-upload-{secrets.token_hex(8)}"
+def _attached(encoded: Upload) -> Attached:
+    from scidb_magic.frames import upload
+
+    token = f"scidb_magic-upload-{secrets.token_hex(8)}"
+    return Attached(upload.array_query(encoded, token), Attachment(token, encoded.payload))
 
 
 def _columns(result: Result) -> list[Column]:
@@ -317,15 +300,15 @@ def _columns(result: Result) -> list[Column]:
     return binary.decode(result.body, result.columns, partial=not result.complete)
 
 
-def _present(result: Result, columns: list[Column], as_: str, missing: Missing | None) -> Any:
-    from scidb_magic.frames.forms import FORMS
+def _presented(result: Result, columns: list[Column], as_: str, missing: Literal["codes"] | None) -> Any:
+    from scidb_magic.frames import forms
 
-    data = FORMS[as_](columns, result.schema, missing)
-    if as_ == "dataframe":
-        data.attrs["scidb_query"] = result.statement
-        data.attrs["scidb_schema"] = str(result.schema)
-        data.attrs["scidb_query_id"] = result.query_id
-    return data
+    origin = {
+        "scidb_query": result.statement,
+        "scidb_schema": str(result.schema),
+        "scidb_query_id": result.query_id,
+    }
+    return forms.FORMS[as_](columns, result.schema, missing, origin)
 
 
 _VERIFY: dict[bool | str | None, str] = {True: "yes", False: "no"}

@@ -5,7 +5,8 @@ Imported only when a result is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,30 @@ from scidb_magic.frames import download, grid
 from scidb_magic.wire.columns import Column
 from scidb_magic.wire.schema import Schema
 
-FORMS: dict[str, Callable[[Sequence[Column], Schema, str | None], Any]] = {
-    "dataframe": lambda columns, _, missing: download.to_dataframe(columns, missing=missing),
-    "arrow": lambda columns, _, missing: download.to_arrow(columns, missing=missing),
-    "numpy": lambda columns, _, __: download.to_numpy(columns),
-    "xarray": lambda columns, schema, _: grid.to_xarray(columns, schema),
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A look at a result: `data` in the form asked for, `complete` if that is all of it."""
+
+    data: Any
+    complete: bool
+
+
+Origin = Mapping[str, str]
+"""Statement, schema and query id, for ``DataFrame.attrs``."""
+
+
+def _dataframe(columns: Sequence[Column], _: Schema, missing: str | None, origin: Origin) -> Any:
+    frame = download.to_dataframe(columns, missing=missing)
+    frame.attrs.update(origin)
+    return frame
+
+
+FORMS: dict[str, Callable[[Sequence[Column], Schema, str | None, Origin], Any]] = {
+    "dataframe": _dataframe,
+    "arrow": lambda columns, _, missing, __: download.to_arrow(columns, missing=missing),
+    "numpy": lambda columns, *_: download.to_numpy(columns),
+    "xarray": lambda columns, schema, *_: grid.to_xarray(columns, schema),
 }
 
 

@@ -25,6 +25,14 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """Data that stands in a statement: put `text` into the AFL and give `attachment` along."""
+
+    text: str
+    attachment: Attachment
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is sent for a statement.
 

@@ -23,7 +23,7 @@ from scidb_magic.errors import (
 from scidb_magic.session.settings import resolve
 from scidb_magic.shim.client import ShimClient
 
-LONG = "aggregate(cross_join(build(<a:int64>[i=0:199999], i) as x, build(<b:int64>[j=0:199999], j) as y), sum(a))"
+LONG = "aggregate(build(<x:int64>[i=0:99999999999], i % 7), sum(x))"
 
 
 def taken(url: str) -> int:
@@ -276,7 +276,7 @@ print(len(session.fetch("build(<x:int64>[i=0:2], i)")), session.status().replays
     command = [sys.executable, "-c", SCRIPT.format(url=url, end=end)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as script:
         assert script.stdout is not None and script.stdout.readline() == "ready\n"
-        while "cross_join" not in running_queries(url):
+        while "aggregate(build" not in running_queries(url):
             pass
         script.send_signal(signal.SIGINT)
         assert "cancelled on the server" in script.stdout.readline()
