@@ -245,6 +245,18 @@ def test_more_records_than_cells(read: Any) -> None:
         read("1\n2\n3\n", "<x:int64>[i=0:1]", "csv")
 
 
+def test_moments_in_many_spellings(read: Any) -> None:
+    text = "2011-12-15 21:26:33\n12/15/2011 21:26:33\n'15-DEC-2011 09.26.33 PM'\n?9\n2011-12-15\n"
+    table = read(text, "<t:datetime>[i=0:*]", "csv")
+    seconds = [
+        None if t is None else np.datetime64(t, "s").item().isoformat(" ") for t in table["a0"].to_pylist()
+    ]
+    assert seconds == [*["2011-12-15 21:26:33"] * 3, None, "2011-12-15 00:00:00"]
+    assert table["m0"].to_pylist() == [0, 0, 0, 9, 0]
+    with pytest.raises(EngineError, match="line 2, column 0, offset 11, value='tomorrow'"):
+        read("2011-12-15\ntomorrow\n", "<t:datetime>[i=0:*]", "csv")
+
+
 def test_bytes_that_are_not_utf8(read: Any) -> None:
     with pytest.raises(EngineError, match=r"line 2, column 0.*UTF-8"):
         read(b"ok\n\xff\n", "<x:string>[i=0:*]", "csv")

@@ -23,7 +23,7 @@ _SPELLINGS = (
 )
 _FRACTION = text.quote(r"(\d[.:]\d+[.:]\d+)\.\d+$")
 _NOON = text.quote(r" 12\.\d+\.\d+ [Aa]")
-_ZONE = text.quote(r"^(.*\S) ([-+]?)(\d+):(\d+)$")
+_ZONE = text.quote(r"^(.*\S) ([-+]?)(\d+):-?(\d+)$")
 
 # A string -> its TIMESTAMP, null where no spelling fits.
 _TIMESTAMP = (
@@ -35,40 +35,42 @@ _SECONDS = (
 )
 
 
-def _failure(type_: str) -> str:
-    return text.fail(
-        "TYPE_CONVERSION", "FAILED_PARSE_STRING", f"Failed to parse string '{{}}' to {type_}.", "{0}"
-    )
-
-
 def _seconds_of(string: str) -> str:
     return text.fill(_SECONDS, _TIMESTAMP.replace("{0}", string))
+
+
+def _or_failure(type_: str, string: str, value: str) -> str:
+    description = f"Failed to parse string '{{}}' to {type_}."
+    failure = text.fail("TYPE_CONVERSION", "FAILED_PARSE_STRING", description, string)
+    return f"(CASE WHEN {string} IS NOT NULL THEN coalesce({value}, {failure}) END)"
+
+
+def datetime_or_null(string: str) -> str:
+    """Seconds of a string; null where it is no date."""
+    return f"(CASE WHEN {string} = 'now' THEN CAST(epoch(now()) AS BIGINT) ELSE {_seconds_of(string)} END)"
+
+
+def datetimetz_or_null(string: str) -> str:
+    """Local seconds and offset of a string that ends in ``+hh:mm``; null where it is no such string."""
+    part = {k: f"regexp_extract({string}, {_ZONE}, {k})" for k in (1, 2, 3, 4)}
+    minutes = f"(CAST({part[3]} AS BIGINT) * 60 + CAST({part[4]} AS BIGINT))"
+    offset = f"({minutes} * CASE {part[2]} WHEN '-' THEN -60 ELSE 60 END)"
+    seconds = _seconds_of(part[1])
+    return f"(CASE WHEN {seconds} IS NOT NULL THEN {pack(seconds, offset)} END)"
 
 
 def datetime_from_string(string: str) -> str:
     """Seconds of a string; an error where it is no date, null where it is null."""
     if len(string) >= text.LONG:
         return f"(list_transform([{string}], lambda t: {datetime_from_string('t')})[1])"
-    failure = _failure("datetime").replace("{0}", string)
-    return (
-        f"(CASE WHEN {string} = 'now' THEN CAST(epoch(now()) AS BIGINT)"
-        f" WHEN {string} IS NOT NULL THEN coalesce({_seconds_of(string)}, {failure}) END)"
-    )
+    return _or_failure("datetime", string, datetime_or_null(string))
 
 
 def datetimetz_from_string(string: str) -> str:
-    """Local seconds and offset of a string that ends in ``+hh:mm`` or ``-hh:mm``."""
+    """Local seconds and offset of a string; an error where it is no date, null where it is null."""
     if len(string) >= text.LONG:
         return f"(list_transform([{string}], lambda t: {datetimetz_from_string('t')})[1])"
-    part = {k: f"regexp_extract({string}, {_ZONE}, {k})" for k in (1, 2, 3, 4)}
-    minutes = f"(CAST({part[3]} AS BIGINT) * 60 + CAST({part[4]} AS BIGINT))"
-    offset = f"({minutes} * CASE {part[2]} WHEN '-' THEN -60 ELSE 60 END)"
-    failure = _failure("datetimetz").replace("{0}", string)
-    return (
-        f"(CASE WHEN NOT regexp_matches({string}, {_ZONE}) THEN {failure}"
-        f" WHEN {string} IS NOT NULL THEN"
-        f" {pack(f'coalesce({_seconds_of(part[1])}, {failure})', offset)} END)"
-    )
+    return _or_failure("datetimetz", string, datetimetz_or_null(string))
 
 
 def datetime_to_string(seconds: str) -> str:

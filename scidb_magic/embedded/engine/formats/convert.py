@@ -39,10 +39,21 @@ def converted(
     if source == target:
         return values, reasons
     made = convert(Typed("v", source, True, "m"), target)
+    return computed(made.sql, values), reasons if made.code else None
+
+
+def computed(sql: str, values: Values) -> Values:
+    """An expression of SQL over one column, which is ``v`` in it.
+
+    Raises
+    ------
+    EngineError
+        What the expression refuses.
+    """
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("cells", pa.table({"v": values}))
         try:
-            table = connection.sql(f"SELECT {made.sql} AS v FROM cells").to_arrow_table()
+            column = connection.sql(f"SELECT {sql} AS v FROM cells").to_arrow_table()["v"]
         except duckdb.Error as error:
             raise from_duckdb(error) from error
-    return table.combine_chunks()["v"].chunk(0) if len(table) else values, reasons if made.code else None
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

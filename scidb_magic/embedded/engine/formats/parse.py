@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scidb_magic.embedded.engine.formats import datetimes
+from scidb_magic.embedded.engine.formats.convert import computed
 from scidb_magic.embedded.engine.formats.values import BINARY, Texts, Values
+from scidb_magic.embedded.engine.temporal import datetime_or_null, datetimetz_or_null
 from scidb_magic.wire.rows import bytes_of
 from scidb_magic.wire.schema import Attribute
 
@@ -146,12 +147,14 @@ def _mask(booleans: Values) -> Mask:
 
 
 def _values(texts: Texts, type: str, failed: dict[int, str]) -> Values:
-    """All at once where Arrow understands every text, else one by one."""
+    """All at once where Arrow understands every text, else one by one; moments by the engine."""
     quick = _QUICK.get(type, _cast)
     try:
         return quick(texts, type)
     except pa.ArrowInvalid:
         pass
+    if type in _MOMENTS:
+        return _moments(texts, type, failed)
     read = _ONE[type]
     values: list[Any] = []
     for row, text in enumerate(texts.to_pylist()):
@@ -163,6 +166,16 @@ def _values(texts: Texts, type: str, failed: dict[int, str]) -> Values:
                 failed[row] = str(error)
         values.append(value)
     return pa.array(values, _ARROW[type])
+
+
+def _moments(texts: Texts, type: str, failed: dict[int, str]) -> Values:
+    """Dates and times in all of SciDB's spellings."""
+    whole = [text if text is None else text.decode("utf-8", "replace") for text in texts.to_pylist()]
+    values = computed(_MOMENTS[type]("v"), pa.array(whole, pa.string())).cast(_ARROW[type])
+    for row in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)).tolist():
+        if whole[row] is not None:
+            failed[row] = str(_cannot(whole[row] or "", type, "no date and time"))
+    return values
 
 
 def _cast(texts: Texts, type: str) -> Values:
@@ -183,9 +196,14 @@ def _quick_datetimetz(texts: Texts, type: str) -> Values:
         raise pa.ArrowInvalid("not all in the form that SciDB writes")
     time = _quick_datetime(pc.utf8_slice_codeunits(strings, 0, 19), type)
     zones = pc.utf8_slice_codeunits(strings, 19).dictionary_encode()
-    offsets = [datetimes.parse(f"1970-01-01 00:00:00{zone}")[1] for zone in zones.dictionary.to_pylist()]
-    offset = pa.array(offsets, pa.int64()).take(zones.indices)
+    offset = pa.array(map(_offset, zones.dictionary.to_pylist()), pa.int64()).take(zones.indices)
     return pa.StructArray.from_arrays([time, offset], ["time", "offset"], mask=strings.is_null())
+
+
+def _offset(zone: str) -> int:
+    """Seconds of `` +hh:mm``."""
+    seconds = int(zone[2:4]) * 3600 + int(zone[5:7]) * 60
+    return -seconds if zone[1] == "-" else seconds
 
 
 def _quick_char(texts: Texts, _type: str) -> Values:
@@ -251,16 +269,6 @@ def _string(text: str, type: str) -> str:
     return text
 
 
-def _datetime(text: str, _type: str) -> int:
-    seconds, offset = datetimes.parse(text)
-    return seconds - (offset or 0)
-
-
-def _datetimetz(text: str, _type: str) -> dict[str, int]:
-    seconds, offset = datetimes.parse(text)
-    return {"time": seconds, "offset": offset or 0}
-
-
 def _binary(text: str, type: str) -> bytes:
     raise _cannot(text, type, "no text is bytes")
 
@@ -300,6 +308,9 @@ _ONE: dict[str, Callable[[str, str], Any]] = {
     "double": _number,
     "string": _string,
     "binary": _binary,
-    "datetime": _datetime,
-    "datetimetz": _datetimetz,
+}
+
+_MOMENTS: dict[str, Callable[[str], str]] = {
+    "datetime": datetime_or_null,
+    "datetimetz": datetimetz_or_null,
 }
