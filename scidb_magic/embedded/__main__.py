@@ -46,18 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.detach:
         _detach()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    ended = threading.Event()
+    # Before there is a folder, so that no signal leaves it behind.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
     folder = Path(tempfile.mkdtemp(prefix="scidb_magic_"))
     try:
-        return _run(options, folder)
+        return _run(options, folder, ended)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(options: argparse.Namespace, folder: Path) -> int:
-    # Signals come first: from here on the temporary folder is removed however the process is ended.
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+def _run(options: argparse.Namespace, folder: Path, ended: threading.Event) -> int:
     try:
         server = _server(options, folder)
     except Exception as error:

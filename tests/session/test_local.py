@@ -150,7 +150,10 @@ def test_each_start_has_another_credential(server: LocalServer) -> None:
     assert server.alive()
 
 
-def test_alive_sees_the_servers_death_at_once(server: LocalServer) -> None:
+def test_alive_sees_the_servers_death_at_once(
+    server: LocalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed server cannot remove its folder
     server.start()
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
