@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO
 from urllib.parse import urlsplit
@@ -36,7 +35,8 @@ _QUERY_ID = re.compile(r"\d+$")
 _VERSION = re.compile(r"\d+(\.\d+)+")
 _FILE_SERVER = "Error 404: Not Found"
 
-Payload = bytes | Iterable[bytes] | IO[bytes]
+Payload = bytes | IO[bytes]
+"""Has a length: shim takes no chunked transfer."""
 
 
 @dataclass(frozen=True, slots=True)
