@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from scidb_magic.embedded.engine.formats import parse
 from scidb_magic.embedded.engine.formats.assemble import outside, table
-from scidb_magic.embedded.engine.formats.failures import Failure, check, import_failed
+from scidb_magic.embedded.engine.formats.failures import Failure, import_failed
 from scidb_magic.embedded.engine.formats.grid import Grid, Position
 from scidb_magic.embedded.engine.formats.values import BINARY
 from scidb_magic.errors import EngineError
@@ -73,22 +73,22 @@ def read(text: str, schema: Schema, *, max_errors: int = 0, source: Path | str =
     """
     reader = _Reader(text, schema, source)
     reader.chunks()
-    failures = []
+    wrong: list[tuple[int, str, str]] = []
     columns = []
     for attribute, values in zip(schema.attributes, reader.values, strict=True):
         raw = [None if value is None else value.encode("utf-8", "surrogateescape") for value, _ in values]
         quoted = np.array([in_quotes for _, in_quotes in values], np.bool_)
         column = parse.column(pa.array(raw, BINARY), quoted, attribute, DIALECT)
         columns.append(column)
-        failures += [
-            _failure(text, reader.offsets[row], values[row][0] or "", message)
-            for row, message in column.failed.items()
+        wrong += [
+            (reader.offsets[row], values[row][0] or "", message) for row, message in column.failed.items()
         ]
     positions = np.array(reader.positions, np.int64).reshape(len(reader.positions), reader.grid.rank)
     if (twice := _doubled(positions)) is not None:
         message = f"the cell at {{{','.join(map(str, positions[twice]))}}} is there twice"
         raise import_failed(_failure(text, reader.offsets[twice], "", message), source, schema.name)
-    check(failures, max_errors, source, schema.name)
+    if len(wrong) > max_errors:
+        raise import_failed(_failure(text, *sorted(wrong)[max_errors]), source, schema.name)
     return table(list(positions.T.copy()), columns)
 
 
