@@ -102,8 +102,8 @@ def wrapped(sql: str, target: str, wide: str = "HUGEINT") -> str:
 
 def lowest_bits(value: int, target: str) -> int:
     """The number that C++ makes of an integer cast to `target`."""
-    low = value & (2 ** bits(target) - 1)
-    return low - 2 ** bits(target) if target in SIGNED and low >> (bits(target) - 1) else low
+    low = value & ((1 << bits(target)) - 1)
+    return low - (1 << bits(target)) if target in SIGNED and low >> (bits(target) - 1) else low
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,8 @@ def _real_to_uint64(sql: str) -> str:
 
 def _double_to_float(sql: str) -> str:
     """DuckDB refuses what is too large for a float; C++ makes it infinite."""
+    if (value := text.real_value(sql)) is not None and abs(value) < 3.4e38:
+        return f"CAST({sql} AS FLOAT)"
     return text.fill(
         "(CASE WHEN abs({0}) >= 3.4028235677973366e+38 AND NOT isnan({0})"
         " THEN CAST(CASE WHEN {0} > 0 THEN 'inf' ELSE '-inf' END AS FLOAT) ELSE CAST({0} AS FLOAT) END)",

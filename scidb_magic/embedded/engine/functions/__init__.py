@@ -5,9 +5,17 @@ A new function is a line in the file of its kind; a new kind is a file whose `FU
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from scidb_magic.embedded.engine.functions import arithmetic, comparison, datetime, logic, math, strings
+from scidb_magic.embedded.engine.functions import (
+    arithmetic,
+    comparison,
+    datetime,
+    logic,
+    math,
+    strings,
+    system,
+)
 from scidb_magic.embedded.engine.functions.table import Overload, Special, choose
 from scidb_magic.embedded.engine.relation import PHYSICAL, Typed
 from scidb_magic.embedded.engine.types import convert, cost
@@ -28,13 +36,29 @@ FUNCTIONS = _merged(
     math.FUNCTIONS,
     strings.FUNCTIONS,
     datetime.FUNCTIONS,
+    system.FUNCTIONS,
 )
 SPECIALS: dict[str, Special] = logic.SPECIALS
 
 
-def exists(name: str) -> bool:
-    """Whether SciDB has a function, or a cast, of this name."""
-    return name.lower() in FUNCTIONS or name.lower() in SPECIALS or name.lower() in PHYSICAL
+def profiles(of_arrays: Iterable[str] = ()) -> list[tuple[str, str, bool]]:
+    """Name, profile and whether it is deterministic, of every function; in SciDB's order.
+
+    Parameters
+    ----------
+    of_arrays : iterable of str
+        Functions that take the names of an array and of a dimension, which are not in this table.
+    """
+    rows = [
+        (name, overload.profile(name), overload.deterministic)
+        for name, overloads in FUNCTIONS.items()
+        for overload in overloads
+    ]
+    for name in of_arrays:
+        rows += [(name, f"int64 {name}(string)", True), (name, f"int64 {name}(string,string)", True)]
+    rows += [(name, special.profile, True) for name, special in SPECIALS.items()]
+    # By name and types of the arguments; those that take anything stand last.
+    return sorted(rows, key=lambda row: ("<any>" in row[1], row[0], row[1].partition("(")[2]))
 
 
 def call(name: str, arguments: Sequence[Typed], *, wrap: bool) -> Typed | None:
@@ -49,7 +73,7 @@ def call(name: str, arguments: Sequence[Typed], *, wrap: bool) -> Typed | None:
     """
     lower = name.lower()
     if (special := SPECIALS.get(lower)) is not None:
-        return special(arguments)
+        return special.call(arguments)
     if lower in PHYSICAL and len(arguments) == 1 and cost(arguments[0].type, lower) is not None:
         return convert(arguments[0], lower)
     overload = choose(FUNCTIONS.get(lower, ()), [argument.type for argument in arguments])

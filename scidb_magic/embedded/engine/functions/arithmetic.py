@@ -92,6 +92,6 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "/": [*(Overload((t, t), t, _division("//", t)) for t in INTEGERS), *_real("/")],
     "%": [
         *(Overload((t, t), t, _division("%", t)) for t in INTEGERS),
-        Overload(("double", "double"), "double", "fmod({0}, {1})"),
+        Overload(("double", "double"), "double", "({0} % {1})"),
     ],
 }

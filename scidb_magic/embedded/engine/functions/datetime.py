@@ -1,9 +1,8 @@
-"""Functions of datetime and datetimetz, and the clock."""
+"""Functions of datetime and datetimetz."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 
 from scidb_magic.embedded.engine import sql as text
@@ -35,11 +34,6 @@ def _strftime(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
     return f"strftime({timestamp(seconds)}, {format_})"
 
 
-def _local_now(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
-    offset = time.localtime().tm_gmtoff
-    return pack(f"(CAST(epoch(now()) AS BIGINT) + {text.whole(offset)})", text.whole(offset))
-
-
 def _whole_pair(local: str) -> str:
     """A datetimetz, null where either half is."""
     return f"(CASE WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {pack(local, '{1}')} END)"
@@ -56,8 +50,6 @@ FUNCTIONS: dict[str, list[Overload]] = {
         Overload(("datetime", "datetime"), "int64", "({0} - {1})"),
         Overload(("datetime",), "datetime", "(- {0})", keeps_code=True),
     ],
-    "now": [Overload((), "datetime", "CAST(epoch(now()) AS BIGINT)", deterministic=False)],
-    "tznow": [Overload((), "datetimetz", _local_now, deterministic=False)],
     "strftime": [Overload(("datetime", "string"), "string", _strftime)],
     "togmt": [Overload(("datetimetz",), "datetime", lambda arguments, _: utc(arguments[0].sql))],
     "strip_offset": [Overload(("datetimetz",), "datetime", f"({_LOCAL})")],

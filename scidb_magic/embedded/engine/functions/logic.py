@@ -111,9 +111,9 @@ def _sizeof(arguments: Sequence[Typed]) -> Typed | None:
 
 
 SPECIALS: dict[str, Special] = {
-    "iif": _iif,
-    "is_null": _is_null,
-    "missing": _missing,
-    "missing_reason": _missing_reason,
-    "sizeof": _sizeof,
+    "iif": Special("<any> iif(bool, <any>, <any>)", _iif),
+    "is_null": Special("void is_null(void)", _is_null),
+    "missing": Special("void missing(int32)", _missing),
+    "missing_reason": Special("int32 missing_reason(<any>)", _missing_reason),
+    "sizeof": Special("uint64 sizeof(<any>)", _sizeof),
 }

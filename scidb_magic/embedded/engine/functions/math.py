@@ -60,5 +60,4 @@ FUNCTIONS: dict[str, list[Overload]] = {
         ),
     ],
     "pow": [Overload(("double", "double"), "double", "pow({0}, {1})")],
-    "random": [Overload((), "uint32", "CAST(floor(random() * 2147483648) AS UINTEGER)", deterministic=False)],
 }

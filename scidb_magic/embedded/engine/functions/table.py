@@ -12,9 +12,6 @@ from scidb_magic.embedded.engine.types import EXPLICIT, convert, cost
 Formula = Callable[[Sequence[Typed], bool], str]
 """SQL of a call from its converted arguments; the flag asks for integers that wrap."""
 
-Special = Callable[[Sequence[Typed]], "Typed | None"]
-"""A call whose type depends on its arguments; None where these do not fit."""
-
 
 @dataclass(frozen=True, slots=True)
 class Overload:
@@ -38,6 +35,10 @@ class Overload:
     sql: str | Formula
     keeps_code: bool = False
     deterministic: bool = True
+
+    def profile(self, name: str) -> str:
+        """As SciDB lists it: ``double sin(double)``."""
+        return f"{self.result} {name}({','.join(self.arguments)})"
 
     def call(self, arguments: Sequence[Typed], wrap: bool) -> Typed:
         """The call with arguments of any types that can be converted."""
@@ -65,6 +66,22 @@ class Overload:
                 return None
             total += one
         return total
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A function whose type depends on its arguments.
+
+    Attributes
+    ----------
+    profile : str
+        As SciDB lists it.
+    call : callable
+        The call; None where the arguments do not fit.
+    """
+
+    profile: str
+    call: Callable[[Sequence[Typed]], Typed | None]
 
 
 def choose(overloads: Sequence[Overload], types: Sequence[str]) -> Overload | None:
