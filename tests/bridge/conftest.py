@@ -1,4 +1,4 @@
-"""Both versions of SciDB-Py that are served, in processes of their own.
+"""Both versions of SciDB-Py that are served, in processes of their own; managed sessions.
 
 19.3.1 is what pip installs beside current pandas. 19.11.7 pins an old pyarrow, so it lives in a venv of
 its own (Python 3.10 or 3.11, ``pip install scidb-py==19.11.7 'numpy<2'``), whose interpreter the variable
@@ -10,10 +10,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from scidb_magic.api import ManagedSession
+from scidb_magic.session.settings import resolve
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,3 +62,36 @@ def run_beside(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
         return run_python(sys.executable, code, *arguments, path=path)
 
     return run
+
+
+@pytest.fixture
+def make_session() -> Iterator[Callable[..., ManagedSession]]:
+    """A managed session on a server; closed at the test's end."""
+    made: list[ManagedSession] = []
+
+    def make(url: str, **settings: Any) -> ManagedSession:
+        made.append(ManagedSession(*resolve({"url": url, **settings}), notify=lambda _: None))
+        return made[-1]
+
+    yield make
+    for session in made:
+        session.close()
+
+
+@pytest.fixture
+def session(embedded: Any, make_session: Callable[..., ManagedSession]) -> ManagedSession:
+    return make_session(embedded.url)
+
+
+@pytest.fixture
+def lose() -> Callable[[ManagedSession], None]:
+    """What shim does when it reaps the session's slot."""
+
+    def lose(session: ManagedSession) -> None:
+        keeper = session.connection._keeper
+        client, sid = keeper.endpoint.known_client(), keeper.sid
+        assert client is not None
+        assert sid is not None
+        client.release_session(sid)
+
+    return lose
