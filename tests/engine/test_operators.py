@@ -85,6 +85,8 @@ def test_limit_counts_cells_after_an_offset(ask) -> None:
     line = "build(<v:int64>[i=1:100], i)"
     assert ask.rows(f"limit({line}, 2)") == ["1,1", "2,2"]
     assert ask.rows(f"limit({line}, count: 2, offset: 5)") == ["6,6", "7,7"]
+    assert len(ask.rows(f"limit({line}, -1)")) == 100
+    assert ask.rows(f"limit({line}, 5, -1)") == []
     assert ask.rows(f"limit(aggregate({line}, count(*)), 5)") == []
 
 

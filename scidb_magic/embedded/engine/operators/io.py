@@ -60,7 +60,7 @@ def save(context: Context, args: Arguments) -> Change:
 def aio_save(context: Context, args: Arguments) -> Change:
     """The input's cells into a file, as the plug-in accelerated_io_tools does."""
     source: Relation = args.value("input")
-    paths: list[str] = args.value("paths")
+    paths: list[str] = args.value("paths", [])
     if len(paths) != 1:
         raise EngineError("OPERATOR", "ILLEGAL_OPERATION", "Illegal operation: give one path for aio_save.")
     return _saved(

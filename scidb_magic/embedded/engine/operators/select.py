@@ -19,6 +19,7 @@ from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
+from scidb_magic.wire.schema import MAX_COORDINATE
 
 if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
@@ -109,9 +110,9 @@ def limit(context: Context, args: Arguments) -> Relation:
         return emptied(source, "false")
     tail = f"FROM ({source.sql}) ORDER BY {chunk_order(source.schema.dimensions)}"
     if count is not None:
-        tail += f" LIMIT {count}"
+        tail += f" LIMIT {min(count, MAX_COORDINATE)}"
     if offset:
-        tail += f" OFFSET {offset}"
+        tail += f" OFFSET {min(offset, MAX_COORDINATE)}"
     return like(source, axes(source), cells(source), tail)
 
 
