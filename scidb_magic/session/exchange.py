@@ -202,7 +202,7 @@ class Exchange:
             position = _in_statement(position, error.statement, self._named(query.statement))
             if position is not None:
                 position = _before_replacement(position, query.statement, self._files)
-        if position is not None and not 0 <= position < max(1, len(query.statement)):
+        if position is not None and not 0 <= position <= len(query.statement):
             position = None
         return QueryError(
             error.code,
