@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOCAL_TIME = np.dtype([("time", "M8[s]"), ("tz", "m8[s]")])
 """SciDB-Py's NumPy type of a datetimetz."""
 
+_NO_TIME = np.datetime64("NaT", "s")
+
 
 def to_array(body: bytes, attributes: Sequence[Attribute]) -> NDArray[Any]:
     """Rows in SciDB's binary format as a structured array of shape (n,), one field an attribute."""
@@ -104,13 +106,12 @@ def _promoted(column: Column, dtype: np.dtype[Any], fixed: bool) -> Any:
     if column.missing is None:
         return values
     if column.type == "datetimetz" and fixed:
-        utc = np.where(column.missing, np.datetime64("NaT"), download.utc_of(column))
+        utc = np.where(column.missing, _NO_TIME, download.utc_of(column))
         return pd.DatetimeIndex(utc).tz_localize("UTC").as_unit("ns")
     if dtype.kind == "M":
         # By way of pandas, which refuses what nanoseconds cannot hold; NumPy wraps around.
-        return pd.Series(np.where(column.missing, np.datetime64("NaT"), values)).astype(dtype)
+        return pd.Series(np.where(column.missing, _NO_TIME, values)).astype(dtype)
+    absent = {"f": np.nan, "O": np.nan if fixed else None, "V": (_NO_TIME, np.timedelta64("NaT", "s"))}
     values = values.astype(dtype)
-    values[column.missing] = {"f": np.nan, "O": np.nan if fixed else None}.get(
-        dtype.kind, np.datetime64("NaT")
-    )
+    values[column.missing] = absent[dtype.kind]
     return values

@@ -41,7 +41,8 @@ def named(statement: str, schema: Schema, *, dimensions: bool = True) -> Wrapped
     own, only the attributes count and come as columns.
     """
     own = () if schema.is_dataframe else schema.dimensions
-    names = distinct_names([a.name for a in schema.attributes] + [d.name for d in own])
+    given = [a.name for a in schema.attributes] + [d.name for d in own]
+    names = distinct_names(given)
     attributes = tuple(
         replace(a, name=name, default=None, compression=None)
         for a, name in zip(schema.attributes, names)  # noqa: B905 - names goes on with the dimensions
@@ -51,8 +52,8 @@ def named(statement: str, schema: Schema, *, dimensions: bool = True) -> Wrapped
     )
     target = Schema(attributes, renamed or schema.dimensions)
     before, after = "", ""
-    counted = slice(None) if dimensions else slice(len(attributes))
-    if [x.name for x in (*schema.attributes, *own)][counted] != list(names[counted]):
+    counted = len(given) if dimensions else len(attributes)
+    if given[:counted] != list(names[:counted]):
         before, after = "cast(", f", {target})"
     columns = tuple(Attribute(d.name, "int64", nullable=False) for d in renamed if dimensions) + attributes
     return Wrapped(

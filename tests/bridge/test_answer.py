@@ -89,9 +89,10 @@ def test_every_form_is_scidbpys(type_: str) -> None:
         attributes, body = result(type_, nullable, mixed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            assert seen(by_us(attributes, body, frame, promote)) == seen(
-                by_scidbpy(attributes, body, frame, promote)
-            ), (nullable, mixed, frame, promote)
+            theirs = seen(by_scidbpy(attributes, body, frame, promote))
+            warnings.simplefilter("error", DeprecationWarning)
+            ours = seen(by_us(attributes, body, frame, promote))
+        assert ours == theirs, (nullable, mixed, frame, promote)
 
 
 @pytest.mark.parametrize("mixed", [True, False])
