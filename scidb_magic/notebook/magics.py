@@ -119,7 +119,7 @@ def unload(shell: InteractiveShell) -> None:
             shell.magics_manager.magics[kind].pop(name, None)
     shell.configurables.remove(magics)
     kernel.unwatch(shell)
-    shared.release()
+    shared.let_go()
 
 
 def _no_subcommand(word: str) -> str:

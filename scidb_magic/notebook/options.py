@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scidb_magic.api import FORMS
 from scidb_magic.errors import MagicUsageError
 from scidb_magic.session.settings import RETRY
-
-FORMS = ("dataframe", "arrow", "xarray", "numpy")
 
 _FLAG = re.compile(r"\s*(--[A-Za-z][\w-]*|-[A-Za-z](?!\w))(=)?")
 _WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")

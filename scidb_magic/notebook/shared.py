@@ -6,7 +6,6 @@ The session itself is that of `scidb_magic.api`: magics, Python calls and the Sc
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 from scidb_magic.errors import SettingError
@@ -56,8 +55,12 @@ def connect(**given: Any) -> ManagedSession:
     return session()
 
 
-def release() -> None:
-    """Give the slot back, if the session was ever used."""
-    if "scidb_magic.api" in sys.modules:
-        with contextlib.suppress(SettingError):
-            session().release()
+def let_go() -> None:
+    """Give the slot back; from now on notices are logged."""
+    from scidb_magic import api
+
+    # Settings that do not fit never got as far as a slot.
+    with contextlib.suppress(SettingError):
+        found = api.current()
+        found.release()
+        found.notify = display.log.warning

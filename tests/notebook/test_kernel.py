@@ -66,6 +66,22 @@ def test_a_failed_query_is_a_real_error(kernels: Callable[..., Any], embedded: A
     assert kernel.run("%scidb aggregate(build(<x:int64>[i=0:9], i), sum(x))").error is None
 
 
+def test_unload_leaves_the_kernel_as_it_was(
+    kernels: Callable[..., Any], embedded_factory: Callable[..., Any]
+) -> None:
+    server = embedded_factory()
+    kernel = kernels()
+    hooked = "print('do_shutdown' in vars(get_ipython().kernel))"
+    kernel.run(LOAD.format(url=server.url))
+    kernel.run("%reload_ext scidb_magic")
+    kernel.run("%%scidb --no-fetch\nbuild(<x:int64>[i=0:9], i)")
+    assert taken(server.url) == 1
+    assert kernel.run(hooked).text.strip() == "True"
+    assert kernel.run("%unload_ext scidb_magic").text.strip() == ""
+    assert taken(server.url) == 0
+    assert kernel.run(hooked).text.strip() == "False"
+
+
 def test_two_notebooks_hold_two_slots_and_leave_none(
     kernels: Callable[..., Any], embedded_factory: Callable[..., Any]
 ) -> None:

@@ -296,6 +296,23 @@ class TestSecrets:
         assert "geheim" not in shown
         assert len(out.traceback) == 1
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "%config SciDBMagics.url = 'http://anna:geheim@localhost:8080'",
+            "%config SciDBMagics.password = 'geheim'",
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:Config option")
+    def test_no_password_gets_in_by_a_trait(
+        self, shell: Any, line: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        out = shell.run(line)
+        said = capfd.readouterr()
+        assert "geheim" not in out.text + said.out + said.err
+        assert api.current().settings.password is None
+        assert "geheim" not in str(api.current().settings.url)
+
     def test_the_password_comes_from_the_auth_file(
         self, shell: Any, embedded: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

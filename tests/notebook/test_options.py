@@ -43,7 +43,7 @@ def test_options_then_afl(line: str, expected: Options, rest: str) -> None:
         ("-o for", "-o takes a name for a Python variable, not 'for'."),
         ("--limit none", "--limit takes a number of rows from 1 on, not 'none'."),
         ("--limit 0", "--limit takes a number of rows from 1 on, not '0'."),
-        ("--as csv", "--as takes one of dataframe, arrow, xarray, numpy, not 'csv'."),
+        ("--as csv", "--as takes one of dataframe, arrow, numpy, xarray, not 'csv'."),
         ("--retry sometimes", "--retry takes one of safe, never, always, not 'sometimes'."),
         ("--all=yes", "--all takes no value."),
         ("--all --limit 3", "--limit and --all exclude each other."),
