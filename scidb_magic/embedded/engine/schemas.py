@@ -73,12 +73,12 @@ def _attribute(name: Token, type_: Token, options: Mapping[str, Any], named: set
         )
     if type_ not in PHYSICAL:
         raise EngineError("TYPESYSTEM", "TYPE_NOT_REGISTERED", f"Type '{type_}' is not registered.")
-    default = options.get("default")
+    default = None if options.get("default") is None else to_afl(options["default"])
     return Attribute(
         str(name),
         str(type_),
         options.get("nullable", True),
-        None if default is None else to_afl(default),
+        None if default == "null" else default,  # a null is the default anyway; SciDB does not show it
         None if compression is None else str(compression),
     )
 
