@@ -20,12 +20,12 @@ def test_heals_the_users_own_import(run_beside: Run) -> None:
         try:
             import scidbpy
         except AttributeError:
-            failed = True  # what a user sees on NumPy 2
+            failed = True  # what a user sees without us
         else:
             failed = False
-        assert failed == (int(numpy.__version__.partition(".")[0]) > 1), numpy.__version__
         import scidb_magic
         import scidbpy
+        assert failed == ((scidbpy.__version__, numpy.__version__[:2]) != ("19.11.7", "1."))
         print(str(scidbpy.Schema.fromstring("<x:int64 not null, s:string>[i=0:9]")))
     """)
     assert run_beside(code) == "<x:int64 NOT NULL,s:string> [i=0:9]\n"
