@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scidb_magic.api import FORMS
 from scidb_magic.errors import MagicUsageError
 from scidb_magic.session.settings import RETRY
+
+FORMS = ("dataframe", "arrow", "numpy", "xarray")
+"""As `scidb_magic.frames.forms.FORMS`, which would bring NumPy along."""
 
 _FLAG = re.compile(r"\s*(--[A-Za-z][\w-]*|-[A-Za-z](?!\w))(=)?")
 _WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")

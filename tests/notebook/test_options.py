@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scidb_magic.errors import MagicUsageError
+from scidb_magic.frames import forms
 from scidb_magic.notebook import options
 from scidb_magic.notebook.options import Options, read_query, take_words
 from scidb_magic.notebook.subcommands import CONNECT
@@ -90,6 +91,10 @@ def test_words_and_options_in_any_order() -> None:
 def test_the_table_of_connect_has_no_secret() -> None:
     assert "--user" in CONNECT
     assert not [name for name in CONNECT if "password" in name]
+
+
+def test_the_forms_are_those_of_the_frames() -> None:
+    assert options.FORMS == tuple(forms.FORMS)
 
 
 def test_help_names_every_option() -> None:
