@@ -94,7 +94,7 @@ def test_the_table_of_connect_has_no_secret() -> None:
 
 
 def test_the_forms_are_those_of_the_frames() -> None:
-    assert options.FORMS == tuple(forms.FORMS)
+    assert tuple(forms.FORMS) == options.FORMS
 
 
 def test_help_names_every_option() -> None:
