@@ -76,8 +76,7 @@ class Dimension:
 
     def __str__(self) -> str:
         names = ", ".join((self.name, *self.aliases))
-        low = "*" if self.low == -MAX_COORDINATE else self.low
-        return f"{names}={low}:{_star(self.high)}:{self.overlap}:{_star(self.chunk)}"
+        return f"{names}={self.low}:{_star(self.high)}:{self.overlap}:{_star(self.chunk)}"
 
 
 @dataclass(frozen=True, slots=True)
