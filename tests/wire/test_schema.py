@@ -49,7 +49,7 @@ def test_parts_of_a_schema() -> None:
         ("<a:int64>[i,j]", "<a:int64> [i=0:*:0:*; j=0:*:0:*]"),
         ("<a:int64>[i;j]", "<a:int64> [i=0:*:0:*; j=0:*:0:*]"),
         ("<a:int64>[i=?:?:0:?]", "<a:int64> [i=0:*:0:*]"),
-        ("<a:int64>[i=*:*]", "<a:int64> [i=*:*:0:*]"),
+        ("<a:int64>[i=*:*]", "<a:int64> [i=-4611686018427387903:*:0:*]"),
         (f"<a:int64>[i=0:{MAX_COORDINATE}]", "<a:int64> [i=0:*:0:*]"),
         ("<a : int64 null , b:string not NULL>\n[ i = 0 : 3 ]", "<a:int64,b:string NOT NULL> [i=0:3:0:*]"),
         (
