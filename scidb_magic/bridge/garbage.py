@@ -40,9 +40,11 @@ class Collector:
     def sweep(self) -> None:
         """Remove what is due, unless a statement runs just now. Never raises an error of the server."""
         self._leave_the_parents()
-        while self._due and not self._connection.busy:
+        while not self._connection.busy:
             try:
                 self._connection.execute(_removal(self._due.popleft()))
+            except IndexError:
+                return
             except ScidbMagicError as error:
                 log.debug("%s at the removal of a temporary array: %s", type(error).__name__, error)
 
