@@ -271,11 +271,12 @@ class ManagedSession:
     @property
     def db(self) -> ManagedDB:
         """A ``scidbpy.DB`` whose requests all go through this session."""
-        if self._db is None:
-            from scidb_magic.bridge.db import ManagedDB
+        from scidb_magic.bridge.db import ManagedDB
 
-            self._db = ManagedDB(self.connection)
-        return self._db
+        with _lock:
+            if self._db is None:
+                self._db = ManagedDB(self.connection)
+            return self._db
 
     def _exists(self, name: str) -> bool:
         try:

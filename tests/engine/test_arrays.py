@@ -22,7 +22,7 @@ def test_create_keeps_open_chunks_and_store_fills_them(ask) -> None:
     ask.run("create array A <v:int64>[i=0:*; j=0:9:0:5]")
     assert ask.rows("show(A)") == ["0,'A<v:int64> [i=0:*:0:*; j=0:9:0:5]','hashed','none'"]
     ask.run("store(build(<v:int64>[i=0:3:0:2; j=0:9:0:10], i), A)")
-    assert ask.rows("show(A)") == ["0,'A@1<v:int64> [i=0:*:0:2; j=0:9:0:5]','hashed','none'"]
+    assert ask.rows("show(A)") == ["0,'A<v:int64> [i=0:*:0:2; j=0:9:0:5]','hashed','none'"]
 
 
 def test_a_name_is_taken_once(ask) -> None:

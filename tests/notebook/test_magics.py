@@ -239,9 +239,9 @@ class TestSubcommands:
         assert f"{name}<x:int64" in shell.run("%scidb arrays").text
         assert name in shell.run("%scidb arrays zebra*").text
         assert name not in shell.run("%scidb arrays giraffe").text
-        assert f"{name}@1<x:int64" in shell.run(f"%scidb show {name}").text
+        assert f"{name}<x:int64" in shell.run(f"%scidb show {name}").text
         shell.run(f"from scidb_magic import Name; target = Name('{name}')")
-        assert f"{name}@1<x:int64" in shell.run("%scidb show {{ target }}").text
+        assert f"{name}<x:int64" in shell.run("%scidb show {{ target }}").text
         assert "<y:" in shell.run("%scidb show build(<y:string>[i=0:3], 'a')").text
         shell.run(f"%scidb remove({name})")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.ast import Reference, whole
@@ -25,7 +26,9 @@ def show(context: Context, args: Arguments) -> Relation:
     if isinstance(operand, Reference):
         array = context.array(operand)
         shown = array.relation(context.version(array, operand))
-        return rows(context, _SHOWN, [(str(shown.schema), shown.distribution, "none")])
+        # The array itself has no version in its name, the result of `scan` has.
+        schema = shown.schema if operand.version else replace(shown.schema, name=array.name)
+        return rows(context, _SHOWN, [(str(schema), shown.distribution, "none")])
     text, language = context.constant(operand, "string"), args.value("language", "aql")
     if language.lower() != "afl":
         raise wrong_parameter("'afl': this server knows no AQL", whole(operand))
