@@ -37,21 +37,16 @@ def test_loading_is_quick_quiet_and_light(kernels: Callable[..., Any]) -> None:
     assert out.text.strip() == "[]"
 
 
-LOAD_TIME = """
-import json, sys, time, pandas
+BESIDE_PANDAS = """
+import json, sys, pandas
 there = set(sys.modules)
-start = time.process_time()
 %load_ext scidb_magic
-seconds = time.process_time() - start
-print(json.dumps([seconds, sorted({"duckdb", "scidbpy"} & (set(sys.modules) - there))]))
+print(json.dumps(sorted({"duckdb", "scidbpy", "requests", "lark"} & (set(sys.modules) - there))))
 """
 
 
-def test_load_time_beside_pandas(kernels: Callable[..., Any]) -> None:
-    # Of a few fresh kernels the quickest counts: whatever else a machine does can only add to it.
-    measured = [json.loads(kernels().run(LOAD_TIME).text) for _ in range(3)]
-    assert [imported for _, imported in measured] == [[], [], []]
-    assert min(seconds for seconds, _ in measured) < 0.15
+def test_loading_beside_pandas_imports_nothing_heavy(kernels: Callable[..., Any]) -> None:
+    assert json.loads(kernels().run(BESIDE_PANDAS).text) == []
 
 
 def test_a_failed_query_is_a_real_error(kernels: Callable[..., Any], embedded: Any) -> None:
