@@ -182,7 +182,7 @@ def _letters(values: NDArray[np.uint8], missing: NDArray[np.bool_] | None) -> An
 
     from scidb_magic.wire.rows import as_text
 
-    lengths = np.ones(len(values), np.int64)
+    lengths: NDArray[Any] = np.ones(len(values), np.int64)
     if missing is not None:
         values, lengths = values[~missing], lengths - missing
     offsets: Any = np.concatenate([[0], np.cumsum(lengths)])

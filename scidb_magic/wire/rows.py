@@ -42,7 +42,7 @@ def decode(body: memoryview, fields: Sequence[Field], partial: bool) -> list[Col
     count, rest = divmod(len(body), row.itemsize)
     if rest and not partial:
         raise WireError(f"The result ends within a row: {rest} of {row.itemsize} bytes after row {count}.")
-    cells = np.ndarray((count,), row, body)
+    cells: NDArray[Any] = np.ndarray((count,), row, body)
     return [
         _fixed_column(field, cells[f"v{k}"], cells[f"m{k}"] if field.nullable else None)
         for k, field in enumerate(fields)
@@ -165,7 +165,7 @@ def _fixed_column(field: Field, values: NDArray[Any], codes: NDArray[np.int8] | 
     if field.size is not None:
         raw = np.ascontiguousarray(values).view(np.uint8)
         start = np.arange(len(values), dtype=np.int64) * field.size
-        length = np.full(len(values), field.size, np.int64)
+        length: NDArray[Any] = np.full(len(values), field.size, np.int64)
         if field.type == "string":
             zeros = raw.reshape(-1, field.size) == 0
             length = np.where(zeros.any(axis=1), zeros.argmax(axis=1), length)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import prod
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -112,7 +112,7 @@ def _dense(cells: Coordinates, texts: Texts, origin: Position, shape: Position) 
             "CANT_ALLOCATE_MEMORY",
             f"A chunk of {size} cells is too large to be written cell by cell.",
         )
-    numbers = np.zeros(len(texts), np.int64)
+    numbers: Any = np.zeros(len(texts), np.int64)
     for axis, start, length in zip(cells, origin, shape, strict=True):
         numbers = numbers * length + (axis - start)
     shown = np.zeros(size, np.int64)
