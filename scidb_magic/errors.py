@@ -184,7 +184,8 @@ class ShimUnreachable(ScidbMagicError):
         One sentence for the user.
     reason : str
         One of ``"refused"``, ``"dns"``, ``"tls"``, ``"timeout"`` (of the connect),
-        ``"reset"`` (before the answer), ``"half"`` (an answer broken off).
+        ``"reset"`` (before the answer), ``"half"`` (an answer broken off), ``"slow"`` (no answer within
+        the time given).
     sent : bool
         Whether the request may have reached the server.
     """

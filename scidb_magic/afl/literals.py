@@ -13,6 +13,10 @@ from scidb_magic.errors import LiteralError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f", "\v": "\\v"}
+_FRACTION = "{} has a fraction of a second, and SciDB's datetime has none: round it first."
+_NO_LITERAL = (
+    "A {} cannot stand in AFL: give a number, a string, a date, Name('…') for an identifier, or a frame."
+)
 _ESCAPED = re.compile(r"[\\'\n\t\r\f\v]")
 
 
@@ -77,10 +81,7 @@ def literal(value: Any) -> str:
             return write(value)
     if type(value).__name__ == "Array" and type(value).__module__.startswith("scidbpy"):
         return str(Name(value.name))
-    raise LiteralError(
-        f"A {type(value).__name__} cannot stand in AFL: give a number, a string, a date, Name('…') for an"
-        " identifier, or a frame."
-    )
+    raise LiteralError(_NO_LITERAL.format(type(value).__name__))
 
 
 def _plain(value: Any) -> Any:
@@ -88,15 +89,29 @@ def _plain(value: Any) -> Any:
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
     if type(value).__module__ == "numpy" and not hasattr(value, "__len__"):
-        if type(value).__name__ == "datetime64":
-            return value.astype("datetime64[us]").item()
-        return value.item()
+        kind = type(value).__name__
+        if kind == "timedelta64":  # a numbers.Integral to Python
+            raise LiteralError(_NO_LITERAL.format(kind))
+        return _second(value) if kind == "datetime64" else value.item()
     return value
+
+
+def _second(value: Any) -> Any:
+    """A ``datetime64`` as datetime; None if it is NaT."""
+    second = value.astype("datetime64[s]")
+    if second != value and second == second:  # NaT is unequal to itself
+        raise LiteralError(_FRACTION.format(value))
+    moment = second.item()
+    if isinstance(moment, int):
+        raise LiteralError(f"{value} is outside the years 1 to 9999 that a date literal has.")
+    return moment
 
 
 def _integer(value: int) -> str:
     if not -(2**63) <= value < 2**63:
         raise LiteralError(f"{value} does not fit an int64 of SciDB.")
+    if value == -(2**63):
+        return f"({value + 1} - 1)"  # AFL reads the number first, then the sign: 2**63 is no int64
     # A minus sign binds tighter than any operator, but "a -1" would be a subtraction.
     return str(value) if value >= 0 else f"({value})"
 
@@ -113,14 +128,15 @@ def _real(value: float) -> str:
 
 
 def _moment(value: datetime.datetime) -> str:
-    if value.microsecond:
-        raise LiteralError(
-            f"{value} has a fraction of a second, and SciDB's datetime has none: round it first."
-        )
-    if value.tzinfo is None:
-        return f"datetime('{value:%Y-%m-%d %H:%M:%S}')"
+    if value.microsecond or getattr(value, "nanosecond", 0):
+        raise LiteralError(_FRACTION.format(value))
+    text = value.replace(tzinfo=None).isoformat(" ", "seconds")
     offset = value.strftime("%z")
-    return f"datetimetz('{value:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]}')"
+    if not offset:
+        return f"datetime('{text}')"
+    if len(offset) != len("+hhmm"):
+        raise LiteralError(f"{value} is off UTC by a fraction of a minute, which datetimetz cannot hold.")
+    return f"datetimetz('{text} {offset[:3]}:{offset[3:]}')"
 
 
 _WRITERS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
@@ -130,7 +146,7 @@ _WRITERS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (numbers.Real, lambda value: _real(float(value))),
     (str, quote),
     (datetime.datetime, _moment),
-    (datetime.date, lambda value: f"datetime('{value:%Y-%m-%d} 00:00:00')"),
+    (datetime.date, lambda value: f"datetime('{value.isoformat()} 00:00:00')"),
     (Name, str),
     ((list, tuple), lambda value: "(" + ", ".join(literal(item) for item in value) + ")"),
 )

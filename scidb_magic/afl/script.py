@@ -80,9 +80,11 @@ def called(bare: str) -> list[tuple[str, int]]:
     """The names that are followed by ``(``, in lower case, and where they begin."""
     said = [token for token in tokens(bare) if token.kind not in (Kind.SPACE, Kind.COMMENT)]
     return [
-        (name.text.lower(), name.start)
+        (name.text.strip('"').lower(), name.start)
         for name, sign in pairwise(said)
-        if name.kind is Kind.NAME and sign.text == "(" and name.text.lower() not in _EXPRESSION_WORDS
+        if name.kind in (Kind.NAME, Kind.QUOTED)
+        and sign.text == "("
+        and name.text.lower() not in _EXPRESSION_WORDS
     ]
 
 

@@ -16,10 +16,10 @@ from typing import IO
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import HTTPDigestAuth
 
 from scidb_magic import errors
 from scidb_magic.shim import complaint, faults
+from scidb_magic.shim.digest import Digest
 
 MAX_REQUEST = 262_000
 """Bytes of a request line with its headers that shim takes (observed: refused at 262,124)."""
@@ -33,7 +33,8 @@ ANSWER_TIMEOUT = 30.0
 _SESSION_ID = re.compile(r"[0-9a-z]{32}$")
 _QUERY_ID = re.compile(r"\d+$")
 _VERSION = re.compile(r"\d+(\.\d+)+")
-_FILE_SERVER = "Error 404: Not Found"
+_NOT_SHIM = re.compile(r"Error 404: Not Found|\s*<")
+"""How the body of a 404 begins that is not shim's: its file server's, or another server's page."""
 
 Payload = bytes | IO[bytes]
 """Has a length: shim takes no chunked transfer."""
@@ -70,15 +71,16 @@ class ShimClient:
         connect_timeout: float = 10.0,
     ) -> None:
         self.url = url.rstrip("/")
-        self._http_auth = http_auth
+        self._auth = Digest(*http_auth) if http_auth is not None else None
         self._verify = verify
         self._connect_timeout = connect_timeout
         place = urlsplit(self.url)
-        self._place = place.netloc.rpartition("@")[2]
+        self._place = place.netloc.rpartition("@")[2] or self.url
+        self._shown = place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()
         self._loopback = _is_loopback(place.hostname or "")
 
     def __repr__(self) -> str:
-        return f"ShimClient({self.url!r})"
+        return f"ShimClient({self._shown!r})"
 
     def version(self) -> str:
         """SciDB's version, such as ``"19.11.5"``.
@@ -184,6 +186,9 @@ class ShimClient:
             The data are empty.
         SessionNotFound, ServerFailure, ShimUnreachable
         """
+        if self._auth is not None and not self._auth.challenged:
+            # Else the server would answer the challenge and close while the data are on their way.
+            self.version()
         return _decoded(self._checked(self._send("POST", "upload", {"id": sid}, None, payload))).strip()
 
     def cancel(self, sid: str, *, timeout: float | None = None) -> None:
@@ -209,20 +214,18 @@ class ShimClient:
 
         Raises
         ------
-        ShimUnreachable
+        AuthenticationFailed, ShimUnreachable
         """
         answer = self._send("GET", "debug", {}, ANSWER_TIMEOUT)
-        return _decoded(answer) if answer.status_code == requests.codes.ok else None
+        if answer.status_code == requests.codes.not_found:
+            return None
+        return _decoded(self._checked(answer))
 
     def _text(self, endpoint: str, parameters: dict[str, str | None], *, timeout: float) -> str:
         return _decoded(self._checked(self._send("GET", endpoint, parameters, timeout)))
 
     def _bytes(self, endpoint: str, parameters: dict[str, str | None], headers: dict[str, str]) -> bytes:
-        answer = self._checked(self._send("GET", endpoint, parameters, None, headers=headers))
-        expected = answer.headers.get("Content-Length")
-        if expected is not None and len(answer.content) != int(expected):
-            raise errors.ShimUnreachable(f"The answer of {self._place} broke off.", reason="half", sent=True)
-        return answer.content
+        return self._checked(self._send("GET", endpoint, parameters, None, headers=headers)).content
 
     def _send(
         self,
@@ -236,12 +239,11 @@ class ShimClient:
         with requests.Session() as session:
             session.trust_env = not self._loopback
             session.verify = self._verify
-            if self._http_auth is not None:
-                session.auth = HTTPDigestAuth(*self._http_auth)
+            session.auth = self._auth
             request = requests.Request(
                 method,
                 f"{self.url}/{endpoint}",
-                params={name: value for name, value in parameters.items() if value is not None},
+                params=_encoded(parameters),
                 data=payload,
                 headers={"Connection": "close", "Accept-Encoding": "identity", **(headers or {})},
             )
@@ -254,31 +256,44 @@ class ShimClient:
                         " Upload the data in it, or split it."
                     )
                 settings = session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
-                return session.send(
+                answer = session.send(
                     prepared,
                     timeout=(self._connect_timeout, timeout),
                     allow_redirects=False,
                     **settings,
                 )
-            except requests.RequestException as error:
+            except faults.FAULTS as error:
                 # Not chained: requests' own words hold the whole URL, with session id and password.
-                raise faults.unreachable(error, self._place) from None
+                raise faults.no_answer(error, self._place, patient=timeout is None) from None
+        expected = answer.headers.get("Content-Length")
+        if method != "HEAD" and expected is not None and len(answer.content) != int(expected):
+            raise faults.half(self._place)
+        return answer
 
     def _checked(self, answer: requests.Response) -> requests.Response:
         """A good answer; a typed error for any other."""
         if answer.status_code in (requests.codes.ok, requests.codes.partial_content):
             return answer
         body = _decoded(answer)
-        if answer.status_code == requests.codes.not_found and _FILE_SERVER in body:
-            raise errors.NotShim(f"{self._place} answers, but it is not shim: check the URL.", body=body)
+        about_session = "?id=" in (answer.request.url or "") and not _NOT_SHIM.match(body)
+        if answer.status_code == requests.codes.not_found and not about_session:
+            raise faults.not_shim(self._place, body)
         raise faults.of_status(answer.status_code, body)
 
     def _expected(self, form: re.Pattern[str], text: str) -> str:
         if form.match(text) is None:
-            raise errors.NotShim(
-                f"{self._place} answers, but not as shim does: check the URL.", body=text[:300]
-            )
+            raise faults.not_shim(self._place, text)
         return text
+
+
+def _encoded(parameters: dict[str, str | None]) -> dict[str, bytes]:
+    given = {name: value for name, value in parameters.items() if value is not None}
+    try:
+        return {name: value.encode("utf-8", "surrogateescape") for name, value in given.items()}
+    except UnicodeEncodeError:
+        raise errors.BadRequest(
+            "The text holds half a character (a lone surrogate); nothing was sent."
+        ) from None
 
 
 def _decoded(answer: requests.Response) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+import socket
 from collections.abc import Iterator
 
 import requests
@@ -10,7 +12,8 @@ import urllib3.exceptions as wire
 
 from scidb_magic import errors
 
-_PATH = re.compile(r"(?:/[^\s'\"/]+)*/shim_(?:in|out)put_buf\w*")
+_PATH = re.compile(r"(?:/[^\s'\"/]+)*/shim_(?:in|out)put_buf\w*|(?<=')/[^\s']*\Z")
+"""Also one that is cut off: shim ends an error's text after 4,095 bytes."""
 _WORDS: dict[int, tuple[type[errors.ShimError], str]] = {
     400: (errors.BadRequest, "Shim did not understand the request"),
     401: (errors.AuthenticationFailed, "The server refused user or password"),
@@ -38,15 +41,40 @@ def of_status(status: int, body: str) -> errors.ScidbMagicError:
     return kind(f"{words}: {said[:300]}" if said else f"{words}.", status=status, body=without_paths(body))
 
 
-def unreachable(error: requests.RequestException, place: str) -> errors.ShimUnreachable:
-    """The typed error of a request that got no answer; `place` is host and port."""
+FAULTS = (requests.RequestException, wire.HTTPError)
+"""What requests raises; some errors of urllib3 come through as they are."""
+
+
+def no_answer(error: Exception, place: str, *, patient: bool) -> errors.ScidbMagicError:
+    """The typed error of a request that got no answer; `place` is host and port.
+
+    A `patient` request has no read time-out, so one that timed out was still connecting (TLS, a proxy).
+    """
     reason = _reason(error)
+    if reason == "other":
+        return not_shim(place, "")
+    if reason == "slow" and patient:
+        reason = "timeout"
+    return _unreachable(reason, place)
+
+
+def half(place: str) -> errors.ShimUnreachable:
+    """The error of an answer that is shorter than it said."""
+    return _unreachable("half", place)
+
+
+def not_shim(place: str, body: str) -> errors.NotShim:
+    """The error of an answer that is not shim's."""
+    return errors.NotShim(f"{place} answers, but not as shim does: check the URL.", body=body[:300])
+
+
+def _unreachable(reason: str, place: str) -> errors.ShimUnreachable:
     sentence, sent = _REASONS[reason]
     return errors.ShimUnreachable(sentence.format(place=place), reason=reason, sent=sent)
 
 
 _REASONS = {
-    "dns": ("There is no host with the name in {place}: check the URL.", False),
+    "dns": ("There is no host for {place}: check the URL.", False),
     "refused": ("Nothing answers at {place}: check the URL, and whether shim runs there.", False),
     "tls": ("No trusted TLS connection to {place}: check https and the certificate (verify=…).", False),
     "timeout": ("No connection to {place} within connect_timeout: check host, port and firewall.", False),
@@ -66,12 +94,24 @@ def _reason(error: BaseException) -> str:
 
 _KINDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((requests.exceptions.SSLError, wire.SSLError), "tls"),
-    ((wire.NameResolutionError,), "dns"),
+    (
+        (
+            socket.gaierror,
+            wire.LocationValueError,
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+        ),
+        "dns",
+    ),
     # A refused connection is a kind of ConnectTimeoutError to urllib3.
     ((wire.NewConnectionError, ConnectionRefusedError), "refused"),
     ((requests.exceptions.ConnectTimeout, wire.ConnectTimeoutError), "timeout"),
     ((requests.exceptions.ReadTimeout, wire.ReadTimeoutError), "slow"),
     ((requests.exceptions.ChunkedEncodingError, wire.IncompleteRead), "half"),
+    # A connection closed without an answer is a kind of BadStatusLine to http.client.
+    ((http.client.RemoteDisconnected,), "reset"),
+    ((http.client.BadStatusLine,), "other"),
 )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import zoneinfo
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from scidb_magic.errors import LiteralError
         (7, "7"),
         (np.uint8(7), "7"),
         (-7, "(-7)"),
+        (-(2**63), "(-9223372036854775807 - 1)"),
         (1.0, "1.0"),
         (1e300, "1e+300"),
         (0.1, "0.1"),
@@ -33,6 +35,9 @@ from scidb_magic.errors import LiteralError
         ("it's \\ here\n", r"'it\'s \\ here\n'"),
         (datetime.datetime(2024, 2, 29, 1, 2, 3), "datetime('2024-02-29 01:02:03')"),
         (datetime.date(2024, 2, 29), "datetime('2024-02-29 00:00:00')"),
+        (datetime.date(33, 4, 3), "datetime('0033-04-03 00:00:00')"),
+        (datetime.datetime(33, 4, 3, 15), "datetime('0033-04-03 15:00:00')"),
+        (np.datetime64("NaT", "s"), "null"),
         (np.datetime64("2024-02-29T01:02:03"), "datetime('2024-02-29 01:02:03')"),
         (pd.Timestamp("2024-02-29 01:02:03"), "datetime('2024-02-29 01:02:03')"),
         (pd.Timestamp("2024-02-29 01:02:03+05:30"), "datetimetz('2024-02-29 01:02:03 +05:30')"),
@@ -46,7 +51,21 @@ def test_literal(value: object, afl: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [2**63, object(), b"x", {1}, "a\0b", datetime.datetime(2024, 1, 1, 0, 0, 0, 1)]
+    "value",
+    [
+        2**63,
+        object(),
+        b"x",
+        {1},
+        "a\0b",
+        1j,
+        np.timedelta64(5, "ns"),
+        datetime.datetime(2024, 1, 1, 0, 0, 0, 1),
+        np.datetime64("2024-01-01T00:00:00.000000001"),
+        np.datetime64("20000-01-01"),
+        pd.Timestamp("2024-01-01 00:00:00.000000001"),
+        datetime.datetime(1890, 1, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Paris")),
+    ],
 )
 def test_what_has_no_literal(value: object) -> None:
     with pytest.raises(LiteralError):

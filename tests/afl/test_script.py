@@ -46,6 +46,22 @@ def test_statements_stand_where_they_say(text: str) -> None:
         assert all(token.kind is not Kind.COMMENT for token in tokens(statement.bare))
 
 
+WHOLE = [
+    "scan(A)",
+    "f('a;b')",
+    r"f('it\'s;')",
+    "f(A /* ; /* ; */ */)",
+    "f(A -- ;\n)",
+    "<x:int64>[i; j]",
+    '"a;b"',
+]
+
+
+@given(st.lists(st.sampled_from(WHOLE)), st.sampled_from([";", " ;\n", "; -- and;\n", ";;"]))
+def test_split_cuts_between_statements_only(statements: list[str], between: str) -> None:
+    assert [statement.text for statement in script.split(between.join(statements))] == statements
+
+
 @pytest.mark.parametrize(
     ("cell", "statements"),
     [
@@ -90,11 +106,31 @@ def test_comments_are_blanked_in_place() -> None:
         ("frobnicate(A)", "unknown"),
         ("filter(A, frobnicate(x))", "unknown"),
         ("filter(A, s = 'store(A, B)')", "read"),
+        ('filter("store"(A, B), true)', "change"),
+        ("filter(A, x between (1) and (2) and not (x in (3)))", "read"),
         ("A", "unknown"),
     ],
 )
 def test_kind(afl: str, kind: str) -> None:
     assert script.kind_of(afl) == kind
+
+
+@pytest.mark.parametrize(
+    ("afl", "outer"),
+    [
+        ("  Scan /* which */ (A)", "scan"),
+        ("create temp array A <x:int64>[i]", "create array"),
+        ("A", None),
+        ("", None),
+        ("'scan(A)'", None),
+    ],
+)
+def test_outer_operator(afl: str, outer: str | None) -> None:
+    assert script.outer_operator(afl) == outer
+
+
+def test_called_names_and_their_places() -> None:
+    assert script.called("filter(Scan (A), x > abs(y))") == [("filter", 0), ("scan", 7), ("abs", 21)]
 
 
 def test_users_add_operators_that_only_read() -> None:

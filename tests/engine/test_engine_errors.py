@@ -42,6 +42,10 @@ def test_the_caret_line_follows_the_line_of_the_error() -> None:
     assert underlined(text, (0, 6)) == "filter(\n^^^^^^\n  A,\n  nope > 1)"
 
 
+def test_columns_count_bytes() -> None:
+    assert underlined("f('é', nope)", (7, 11)) == "f('é', nope)\n        ^^^^"
+
+
 @pytest.mark.parametrize("span", [(50, 60), (-3, -1), (10, 10)])
 def test_a_place_outside_of_the_text_does_no_harm(span: tuple[int, int]) -> None:
     assert underlined("scan(nope)", span).startswith("scan(nope)\n")

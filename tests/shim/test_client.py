@@ -151,6 +151,35 @@ def test_what_is_not_shim(scripted: Any, said: bytes) -> None:
         ShimClient(scripted(said).url).version()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"SSH-2.0-OpenSSH_9.9\r\n",
+        answer("404 Not Found", b"404 page not found"),
+        answer("404 Not Found", b"<html>nothing here</html>"),
+    ],
+)
+def test_what_is_not_shim_when_a_session_is_asked_for(scripted: Any, said: bytes) -> None:
+    with pytest.raises(errors.NotShim, match="check the URL"):
+        ShimClient(scripted(said).url).new_session()
+
+
+@pytest.mark.parametrize("sid", [b"short", SID.encode() + b"x", b""])
+def test_what_is_no_session_id(scripted: Any, sid: bytes) -> None:
+    with pytest.raises(errors.NotShim):
+        ShimClient(scripted(ok(sid)).url).new_session()
+
+
+def test_what_is_no_query_id(scripted: Any) -> None:
+    with pytest.raises(errors.NotShim):
+        ShimClient(scripted(ok(b"0.17")).url).execute_query(SID, "scan(A)")
+
+
+def test_debug_that_is_refused(scripted: Any) -> None:
+    with pytest.raises(errors.AuthenticationFailed):
+        ShimClient(scripted(error(401, "")).url).debug()
+
+
 def test_debug_that_is_not_there(scripted: Any) -> None:
     assert ShimClient(scripted(answer("404 Not Found", b"Error 404: Not Found")).url).debug() is None
 
@@ -173,9 +202,10 @@ def test_nobody_listens() -> None:
     assert (caught.value.reason, caught.value.sent) == ("refused", False)
 
 
-def test_no_such_host() -> None:
+@pytest.mark.parametrize("url", ["http://no-such-host.invalid", "http://a..b", "http://", "localhost:8080"])
+def test_no_such_host(url: str) -> None:
     with pytest.raises(errors.ShimUnreachable) as caught:
-        ShimClient("http://no-such-host.invalid").version()
+        ShimClient(url).version()
     assert (caught.value.reason, caught.value.sent) == ("dns", False)
 
 
@@ -193,6 +223,96 @@ def test_connect_has_a_time_out() -> None:
         for one in waiting:
             one.close()
     assert (caught.value.reason, caught.value.sent) == ("timeout", False)
+
+
+def test_server_that_does_not_answer_in_time(scripted: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = ShimClient(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(errors.ShimUnreachable) as caught:
+            client.cancel(SID, timeout=0.1)
+    assert (caught.value.reason, caught.value.sent) == ("slow", True)
+
+
+def test_tls_that_never_comes_up_is_a_connect_that_timed_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = ShimClient(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout=0.1)
+        with pytest.raises(errors.ShimUnreachable) as caught:
+            client.execute_query(SID, "scan(A)")
+    assert (caught.value.reason, caught.value.sent) == ("timeout", False)
+
+
+def test_bytes_that_are_not_utf_8_are_sent_as_they_came(scripted: Any) -> None:
+    server = scripted(ok(b"17"))
+    ShimClient(server.url).execute_query(SID, b"f('\xff')".decode("utf-8", "surrogateescape"))
+    assert b"query=f%28%27%FF%27%29" in server.asked[0]
+
+
+def test_half_a_character_is_not_sent() -> None:
+    with pytest.raises(errors.BadRequest, match="nothing was sent"):
+        ShimClient("http://127.0.0.1:9").execute_query(SID, "f('\ud800')")
+
+
+CHALLENGE = answer("401 Unauthorized", b"", 'WWW-Authenticate: Digest qop="auth", realm="shim", nonce="17"')
+
+
+def test_digest_is_answered_on_a_new_connection_and_then_kept(scripted: Any) -> None:
+    """Shim closes the connection of its challenge and does not say so."""
+    server = scripted(CHALLENGE, ok(b"19.11.5"), ok(SID.encode()))
+    client = ShimClient(server.url, http_auth=("ann", "s3cret"))
+    assert client.version() == "19.11.5"
+    assert client.new_session() == SID
+    signed = [b"Authorization: Digest" in request for request in server.asked]
+    assert signed == [False, True, True]
+    assert not any(b"s3cret" in request for request in server.asked)
+
+
+def test_upload_is_not_sent_into_a_challenge(scripted: Any) -> None:
+    server = scripted(CHALLENGE, ok(b"19.11.5"), ok(b"/tmp/f"))
+    assert ShimClient(server.url, http_auth=("ann", "s3cret")).upload(SID, b"data") == "/tmp/f"
+    assert [request.split()[0] for request in server.asked] == [b"GET", b"GET", b"POST"]
+
+
+def test_wrong_digest(embedded_factory: Any) -> None:
+    server = embedded_factory(http_auth=("ann", "s3cret"))
+    assert ShimClient(server.url, http_auth=("ann", "s3cret")).version()
+    with pytest.raises(errors.AuthenticationFailed) as caught:
+        ShimClient(server.url, http_auth=("ann", "wr0ng")).version()
+    assert "wr0ng" not in str(caught.value) + caught.value.body
+
+
+def test_a_session_of_the_embedded_server(embedded: Any) -> None:
+    client = ShimClient(embedded.url)
+    sid = client.new_session()
+    with pytest.raises(errors.NoQuery):
+        client.cancel(sid)
+    with pytest.raises(errors.NotSaved):
+        client.read_lines(sid)
+    client.execute_query(sid, "build(<x:int64>[i=0:9], i)", save="csv+")
+    assert client.read_lines(sid).splitlines()[:2] == [b"0,0", b"1,1"]
+    with pytest.raises(errors.OutOfRange):
+        client.read_bytes(sid)
+    client.execute_query(sid, "build(<x:int64 not null>[i=0:9], i)", save="(int64)")
+    head = client.head(sid, lines=False)
+    assert head.size == 80 and head.etag
+    whole = client.read_bytes(sid)
+    assert client.read_bytes(sid, start=8, end=23) == whole[8:24]
+    assert client.read_bytes(sid, start=72) == whole[72:]
+    assert client.read_bytes(sid, 8) == whole[:8]
+    client.cancel(sid)
+    with pytest.raises(errors.BadRequest):
+        client.upload(sid, b"")
+    name = client.upload(sid, b"1,2\n")
+    client.execute_query(sid, f"input(<a:int64,b:int64>[i], '{name}', -2, 'csv')", save="csv")
+    assert client.read_lines(sid) == b"1,2\n"
+    with pytest.raises(errors.QueryError) as caught:
+        client.execute_query(sid, "filter(build(<s:string>[i=0:1], 'é'), nope = 'ü')", save="csv+")
+    assert caught.value.position is not None
+    assert caught.value.statement[caught.value.position :].startswith("nope")
+    assert sid[:6] in (client.debug() or "")
+    client.release_session(sid)
+    with pytest.raises(errors.SessionNotFound) as gone:
+        client.release_session(sid)
+    assert sid not in str(gone.value) + gone.value.body
 
 
 def test_too_long_a_query_is_not_sent(scripted: Any) -> None:
@@ -233,3 +353,4 @@ def test_tls(scripted: Any, certificate: Path) -> None:
 def test_nothing_secret_shows() -> None:
     client = ShimClient("http://h:1", http_auth=("ann", "s3cret"))
     assert repr(client) == "ShimClient('http://h:1')"
+    assert repr(ShimClient("http://ann:s3cret@h:1/shim/")) == "ShimClient('http://h:1/shim')"

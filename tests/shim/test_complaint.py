@@ -84,3 +84,22 @@ def test_text_that_is_none_of_scidbs() -> None:
 def test_slot_listing() -> None:
     listing = "slot 0, sid 8lah1n, avail 0\nslot 1, sid NA, avail 1\nnonsense\n"
     assert slots.parse(listing) == [slots.SlotLine(0, "8lah1n", False), slots.SlotLine(1, None, True)]
+
+
+@pytest.mark.parametrize("query", ["filter(A, s = 'é→😀' and nope)", "filter(A, s = '\u2028\x0c' and nope)"])
+def test_columns_count_bytes(query: str) -> None:
+    before = len(f"save({query[: query.index('nope')]}".encode())
+    echo = f"save({query},'/tmp/shim_output_buf_x',0,'csv+')\n{' ' * before}^^^^\n"
+    error = query_error(TEXT.format(echo=echo), query, saved=True)
+    assert error.position is not None
+    assert (error.statement, error.statement[error.position :][: error.length]) == (query, "nope")
+
+
+@pytest.mark.parametrize("cut", [30, -30, -12, -3])
+def test_text_that_is_cut_shows_nothing_of_the_wrapper(cut: int) -> None:
+    query = "filter(A, s = 'a long one' and nope)"
+    echo = f"save({query},'/var/lib/shim/tmp/shim_output_buf_KnLCf0',0,'csv+')"[:cut]
+    error = query_error(TEXT.format(echo=echo), query, saved=True)
+    assert error.description == "Query processor error. Array 'public.nope' does not exist."
+    assert error.position is None
+    assert "/var" not in error.body

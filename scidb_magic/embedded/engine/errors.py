@@ -75,13 +75,16 @@ def error_text(error: EngineError, text: str, query_id: str | None = None) -> st
 
 
 def underlined(text: str, span: Span) -> str:
-    """`text` with a line of carets after the line in which `span` starts."""
+    """`text` with a line of carets after the line in which `span` starts; columns count bytes, as SciDB's."""
     start = min(max(span[0], 0), len(text))
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
     line_end = len(text) if line_end < 0 else line_end
-    width = max(1, min(span[1], line_end) - start)
-    carets = " " * (start - line_start) + "^" * width
+    blanks, marks = (
+        len(part.encode("utf-8", "surrogateescape"))
+        for part in (text[line_start:start], text[start : min(span[1], line_end)])
+    )
+    carets = " " * blanks + "^" * max(1, marks)
     return f"{text[:line_end]}\n{carets}{text[line_end:]}"
 
 
