@@ -171,13 +171,13 @@ def _floats(column: Column) -> Any:
 
 
 def _datetimes(column: Column) -> Any:
-    return _with(column, np.asarray(column.values), np.datetime64("NaT"))
+    return _with(column, np.asarray(column.values), np.datetime64("NaT", "s"))
 
 
 def _moments(column: Column) -> Any:
     import pandas as pd
 
-    return pd.DatetimeIndex(_with(column, utc_of(column), np.datetime64("NaT"))).tz_localize("UTC")
+    return pd.DatetimeIndex(_with(column, utc_of(column), np.datetime64("NaT", "s"))).tz_localize("UTC")
 
 
 def _texts(column: Column) -> Any:

@@ -101,7 +101,7 @@ def _filled(column: Column, place: NDArray[Any], shape: tuple[int, ...]) -> NDAr
         out = np.empty(size, values.dtype)
     else:
         values = _with_room(values)
-        hole: Any = {"f": np.nan, "M": np.datetime64("NaT")}.get(values.dtype.kind)
+        hole: Any = {"f": np.nan, "M": np.datetime64("NaT", "s")}.get(values.dtype.kind)
         out = np.full(size, hole, values.dtype)
     out[place] = values
     return out.reshape(shape)
