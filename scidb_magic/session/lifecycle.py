@@ -30,7 +30,8 @@ class Endable(Protocol):
         """Drop everything without telling the server: it belongs to the parent process."""
 
 
-_lock = threading.Lock()
+# Reentrant, for a signal handler may come while its own thread registers.
+_lock = threading.RLock()
 _members: dict[int, Endable] = {}
 _pid = os.getpid()
 _former_sigterm: Any = None
@@ -78,7 +79,7 @@ def _hook_process() -> None:
 
 def _after_fork() -> None:
     global _pid, _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _pid = os.getpid()
     members = list(_members.values())
     _members.clear()
@@ -105,8 +106,8 @@ def _unhook_sigterm() -> None:
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    former = _former_sigterm  # the last member that is closed takes our handler away
     closing()
-    former = _former_sigterm
     if callable(former):
         former(number, frame)
     elif former is not signal.SIG_IGN:

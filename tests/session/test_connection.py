@@ -263,6 +263,17 @@ def test_a_script_that_ends_leaves_no_slot(
     assert taken(url) == 0
 
 
+def test_a_former_sigterm_handler_still_runs(embedded_factory: Any) -> None:
+    url = embedded_factory().url
+    code = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+    command = [sys.executable, "-c", code + SCRIPT.format(url=url, end="signal.pause()")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout is not None and script.stdout.readline() == "ready\n"
+        script.terminate()
+    assert script.returncode == 7
+    assert taken(url) == 0
+
+
 def test_first_interrupt_cancels_and_keeps_the_session(embedded_factory: Any) -> None:
     url = embedded_factory().url
     end = f"""
