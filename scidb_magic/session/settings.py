@@ -182,6 +182,9 @@ def check(name: str, value: Any) -> Any:
     return float(value) if setting.type == "float" else value
 
 
+_NO_URL = "A URL of shim begins with http:// or https:// and names a host, or it is 'embedded:'."
+
+
 def check_url(url: str) -> None:
     """Refuse a URL that shim cannot have, or that carries a password.
 
@@ -191,16 +194,18 @@ def check_url(url: str) -> None:
     """
     if url.startswith("embedded:"):
         return
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise SettingError(_NO_URL) from None
     if "@" in parts.netloc:
         raise SettingError(
             "A URL with a user or password is not taken: give the user by name, and the password at the"
             " prompt, in iquery's auth file, or from keyring."
         )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingError(
-            "A URL of shim begins with http:// or https:// and names a host, or it is 'embedded:'."
-        )
+    if parts.scheme not in ("http", "https") or not host:
+        raise SettingError(_NO_URL)
 
 
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:

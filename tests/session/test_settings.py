@@ -39,6 +39,7 @@ def test_scidb_url(environ: dict[str, str]) -> None:
         ({"display_limit": True}, "type int"),
         ({"retry": "maybe"}, "one of safe, never, always"),
         ({"url": "localhost:8080"}, "begins with http"),
+        ({"url": "http://[bad"}, "begins with http"),
         ({"url": "http://u:secret@h"}, "auth file"),
     ],
 )
