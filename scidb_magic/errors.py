@@ -39,9 +39,22 @@ No message ever holds a password, a session id or a path of the server.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ScidbMagicError(Exception):
-    """Base of every exception that scidb_magic raises on purpose."""
+    """Base of every exception that scidb_magic raises on purpose; pickled and copied as it is."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in vars(self).items() if not callable(value)}
+        return rebuilt, (type(self), self.args), state
+
+
+def rebuilt(kind: type[ScidbMagicError], args: tuple[Any, ...]) -> ScidbMagicError:
+    """An error without its constructor, for pickle: the rest of its state follows."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class ShimError(ScidbMagicError):

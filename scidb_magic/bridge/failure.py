@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from scidb_magic.errors import ScidbMagicError, ShimError, ShimUnreachable
+from scidb_magic.errors import ScidbMagicError, ShimError, ShimUnreachable, rebuilt
 
 E = TypeVar("E", bound=ScidbMagicError)
 
@@ -43,8 +43,13 @@ def _both(error: E, kind: Any) -> E:
 
 @functools.cache
 def _mixed(own: Any, kind: Any) -> Any:
-    # Made here and not in `errors`, which must not import requests.
-    return type(own.__name__, (own, kind), {"__module__": own.__module__, "__doc__": own.__doc__})
+    # Made here and not in `errors`, which must not import requests; pickled as its own class alone.
+    def reduce(error: Any) -> tuple[Any, ...]:
+        state = {name: value for name, value in vars(error).items() if name not in ("response", "request")}
+        return rebuilt, (own, error.args), state
+
+    more = {"__module__": own.__module__, "__doc__": own.__doc__, "__reduce__": reduce}
+    return type(own.__name__, (own, kind), more)
 
 
 def _response(error: ShimError) -> requests.Response:

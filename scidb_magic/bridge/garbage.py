@@ -1,9 +1,9 @@
 """The temporary arrays of SciDB-Py: removed from the server when nobody has them any more.
 
 ``db.build(…).store()`` stores under a name that only its `scidbpy.Array` knows. When that object is
-gone the array is removed, as SciDB-Py does. But Python may collect it in the middle of a statement and
-in any thread, where asking for the session would wait for ever: then it waits for the next statement.
-At the end of the process those still alive are removed before the slot is given back.
+gone the array is removed, as SciDB-Py does, but with the next statement: Python may collect the object in
+any thread and in the middle of anything, where asking for the session could wait for ever or take a slot.
+At the end of the process those still there are removed before the slot is given back.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ class Collector:
         self._leave_the_parents()
         if owner in self._alive:
             self._due.append(self._alive.pop(owner))
-            self.sweep()
 
     def _last_words(self) -> list[str]:
         self._leave_the_parents()

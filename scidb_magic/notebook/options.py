@@ -22,7 +22,7 @@ FORMS = ("dataframe", "arrow", "numpy", "xarray")
 _FLAG = re.compile(r"\s*(--[A-Za-z][\w-]*|-[A-Za-z](?!\w))(=)?")
 _WORD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SECRET_FLAG = re.compile(r"--?[\w-]*pass[\w-]*$|--pw$|-p$", re.IGNORECASE)
-_SECRET_WORD = re.compile(r"^\w*pass(?:word|wd)?\w*=|^\w[\w+.-]*://[^/\s]*@", re.IGNORECASE)
+_SECRET_WORD = re.compile(r"^\w*pass(?:word|wd)?\w*=|^\w[\w+.-]*://\S*@", re.IGNORECASE)
 
 NO_SECRETS = (
     "A password is not taken on a line, where it would stay in the notebook: give --user NAME and type it at"

@@ -84,7 +84,7 @@ def _connect(url: str | None = None, **given: Any) -> None:
     for user, secret in (("user", "password"), ("http_user", "http_password")):
         if given.get(user):
             given[secret] = credentials.password(given[user], url, from_auth_file=user == "user")
-    session = shared.connect(url=url, **given)
+    session = shared.connect(url=url, **given) if url else shared.configure(**given)
     where = session.status().url or "the server that is found here"
     display.note(f"The session is with {where}; it takes a slot at its first query.")
 

@@ -17,19 +17,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from scidb_magic.afl import script
-from scidb_magic.errors import (
-    QueryError,
-    QueryOutcomeUnknown,
-    ResultLost,
-    ScidbMagicError,
-    ShimError,
-)
+from scidb_magic.errors import QueryError, QueryOutcomeUnknown, ResultLost, ScidbMagicError
 from scidb_magic.session import lifecycle
 from scidb_magic.session.exchange import Attachment, Exchange, Query, namespace_prefix
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
 from scidb_magic.session.keeper import SlotKeeper
 from scidb_magic.session.recovery import Action, Fate, decide
-from scidb_magic.session.settings import Settings
+from scidb_magic.session.settings import Settings, check
 from scidb_magic.session.status import SessionStatus, Slot
 from scidb_magic.session.wrap import Wrapped, limited, named, show, wrap
 from scidb_magic.wire.binary import format_string
@@ -213,10 +207,9 @@ class Connection:
         if not self._running:
             return False
         self._cancelled.set()
-        self._keeper.stop_waiting()
         client, sid = self._keeper.endpoint.known_client(), self._keeper.sid
         if client is not None and sid is not None:
-            with contextlib.suppress(ShimError):
+            with contextlib.suppress(ScidbMagicError):
                 client.cancel(sid, timeout=self.settings.connect_timeout)
         return True
 
@@ -225,13 +218,12 @@ class Connection:
     def release(self) -> None:
         """Give the slot back; a running query is cancelled first. The next query takes a new one."""
         self._keeper.give_back(running=self._running)
+        lifecycle.unregister(self)
 
     def reconnect(self) -> None:
         """Give the slot back and take a new one."""
         self.release()
-        with self._turn:
-            lifecycle.register(self)
-            self._keeper.acquire()
+        self.run(lambda exchange: exchange.sid)
 
     def close(self) -> None:
         """Give everything back for good: at the end of the process, or when the settings change."""
@@ -308,13 +300,15 @@ class Connection:
     ) -> T:
         if os.getpid() != self._pid:
             self.forget()
+        retry = check("retry", retry or self.settings.retry)
         with self._turn:
             lifecycle.register(self)
-            self._cancelled.clear()
+            # Of this statement alone: one that was abandoned keeps its own, which stays set.
+            cancelled = self._cancelled = threading.Event()
             self._running = True
             try:
                 return interruptible(
-                    lambda: self._attempts(work, attachments, retry or self.settings.retry, statement),
+                    lambda: self._attempts(work, attachments, retry, statement, cancelled),
                     self.cancel,
                     self._keeper.retire,
                 )
@@ -324,20 +318,28 @@ class Connection:
                     self._keeper.set_state("idle")
 
     def _attempts(
-        self, work: Callable[[Exchange], T], attachments: Sequence[Attachment], retry: str, statement: str
+        self,
+        work: Callable[[Exchange], T],
+        attachments: Sequence[Attachment],
+        retry: str,
+        statement: str,
+        cancelled: threading.Event,
     ) -> T:
-        self._queries += 1
+        self._queries += bool(statement)
         replayed = False
         while True:
-            client, sid = self._keeper.acquire()
+            client, sid = self._keeper.acquire(cancelled)
             self._keeper.set_state("running")
-            exchange = Exchange(client, sid, attachments, cancelled=self._cancelled)
+            exchange = Exchange(client, sid, attachments, cancelled=cancelled)
             try:
                 return work(exchange)
             except ScidbMagicError as error:
                 action = self._after_fault(exchange, error, retry)
                 if action is not Action.REPLAY or replayed:
-                    raise _final(action, error, statement) from error
+                    final = _final(action, error, statement)
+                    if final is error:
+                        raise
+                    raise final from error
             finally:
                 self._bytes += exchange.bytes
             replayed = True

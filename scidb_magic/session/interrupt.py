@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -11,6 +12,8 @@ from scidb_magic.errors import QueryInterrupted
 
 T = TypeVar("T")
 
+
+log = logging.getLogger("scidb_magic")
 
 CANCEL_EVERY = 0.5
 """Seconds."""
@@ -69,17 +72,21 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
     def ended(within: float | None = None) -> bool:
         while not (done.is_set() and mailbox.empty()):
             try:
-                mailbox.get(timeout=within)()
+                call = mailbox.get(timeout=within)
             except Empty:
                 return False
+            try:
+                call()
+            except Exception:  # a notice that cannot be shown is no reason to leave a query alone
+                log.warning("A notice could not be shown.", exc_info=True)
         return True
 
     try:
-        threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
-    except RuntimeError:
-        # Python 3.12 starts no thread once the interpreter is ending: a query in somebody's atexit.
-        return work()
-    try:
+        try:
+            threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
+        except RuntimeError:
+            # Python 3.12 starts no thread once the interpreter is ending: a query in somebody's atexit.
+            return work()
         ended()
     except KeyboardInterrupt:
         try:

@@ -25,7 +25,7 @@ from scidb_magic.errors import (
 )
 from scidb_magic.session.endpoint import Endpoint
 from scidb_magic.session.recovery import Action, Fate, Phase, decide
-from scidb_magic.session.settings import Settings
+from scidb_magic.session.settings import Secret, Settings
 from scidb_magic.session.status import Slot
 
 if TYPE_CHECKING:
@@ -66,43 +66,52 @@ class SlotKeeper:
         self._settings = settings
         self._notify = notify
         self._pid = os.getpid()
-        self._stop_waiting = threading.Event()
+        self._generation = 0
+        self._settled = threading.Event()
+        self._settled.set()
+        self._retired: tuple[ShimClient, str] | None = None
         self._retiring: threading.Thread | None = None
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings for the same session."""
         self._settings = settings
 
-    def acquire(self) -> tuple[ShimClient, str]:
+    def acquire(self, cancelled: threading.Event) -> tuple[ShimClient, str]:
         """The client and the session to send a statement with; takes a slot if there is none.
+
+        `cancelled` ends a wait for a slot; a slot that comes after it, or after `retire`, is given back.
 
         Raises
         ------
         SessionClosed, SlotsExhausted, ShimUnreachable, AuthenticationFailed
         """
-        self._stop_waiting.clear()
+        generation = self._generation
         self._refuse_while_closing()
         if self._retiring is not None:
             self._retiring.join(self._settings.slot_wait)
             self._retiring = None
         try:
             client = self.endpoint.client()
-            if self.sid is None:
-                self.sid = self._take(client)
+            sid = self.sid
+            if sid is None:
+                self._settled.clear()
+                sid = self._take(client, cancelled, generation)
                 self.set_state("idle")
         except ShimUnreachable:
             self.set_state("unreachable")
             raise
-        return client, self.sid
+        finally:
+            self._settled.set()
+        return client, sid
 
     def give_back(self, *, running: bool) -> None:
-        """Release the slot, if there is one; a running query is cancelled first. Never raises."""
+        """Release the slot, if there is one; a running query is cancelled first."""
         client, sid = self.endpoint.known_client(), self.sid
         self.sid = None
         if client is None or sid is None or self._pid != os.getpid():
             return
-        _end_session(client, sid, running, self._settings.release_timeout)
         self.set_state("released")
+        _end_session(client, sid, running, self._settings.release_timeout)
 
     def drop(self, fate: Fate, error: ScidbMagicError) -> None:
         """Stop using an id that is gone, or that may be somebody else's by now."""
@@ -113,18 +122,19 @@ class SlotKeeper:
     def retire(self) -> None:
         """Leave a query to itself: its slot is cancelled and released in the background."""
         client, sid = self.endpoint.known_client(), self.sid
+        self._generation += 1
         self.sid = None
         if client is None or sid is None:
             return
         self.set_state("released")
-        self._retiring = threading.Thread(
-            target=_end_session, args=(client, sid, True, None), name="scidb_magic release", daemon=True
-        )
-        self._retiring.start()
+        self._retired = client, sid
 
-    def stop_waiting(self) -> None:
-        """End a wait for a free slot."""
-        self._stop_waiting.set()
+        def end() -> None:
+            _end_session(client, sid, True, None)
+            self._retired = None
+
+        self._retiring = threading.Thread(target=end, name="scidb_magic release", daemon=True)
+        self._retiring.start()
 
     def close(self, *, running: bool, last_words: Iterable[str] = ()) -> None:
         """Give everything back for good; no slot is ever taken again.
@@ -132,12 +142,16 @@ class SlotKeeper:
         `last_words` are statements to run before, if that takes no longer than a release may.
         """
         self.closing = True
-        self._stop_waiting.set()
         if self._pid != os.getpid():
             return
+        timeout = self._settings.release_timeout
+        # A slot that is on its way: the thread that takes it sees `closing` and gives it back.
+        self._settled.wait(timeout)
+        if self._retired is not None:
+            _end_session(*self._retired, True, timeout)
         client, sid = self.endpoint.known_client(), self.sid
         if client is not None and sid is not None and not running:
-            _speak(client, sid, last_words, self._settings.release_timeout)
+            _speak(client, sid, last_words, timeout)
         self.give_back(running=running)
         self.endpoint.close()
 
@@ -145,7 +159,9 @@ class SlotKeeper:
         """In a forked child: the slot is the parent's."""
         self._pid = os.getpid()
         self.sid = None
-        self._retiring = None
+        self._settled = threading.Event()
+        self._settled.set()
+        self._retired = self._retiring = None
         self.endpoint.forget()
         self.set_state("unconnected")
 
@@ -168,16 +184,21 @@ class SlotKeeper:
         if self.closing:
             raise SessionClosed("The session is closing with its process and takes no new query.")
 
-    def _take(self, client: ShimClient) -> str:
+    def _take(self, client: ShimClient, cancelled: threading.Event, generation: int) -> str:
         if self.version is None:
             self.version = client.version()
-        sid = self._new_session(client)
-        if self.closing:
+        sid = Secret(self._new_session(client, cancelled))
+        if generation == self._generation:
+            self.sid = sid
+        if self.closing or cancelled.is_set() or generation != self._generation:
+            if self.sid == sid:
+                self.sid = None
             _end_session(client, sid, False, self._settings.release_timeout)
             self._refuse_while_closing()
+            raise SessionClosed("The statement was cancelled before it had a slot.")
         return sid
 
-    def _new_session(self, client: ShimClient) -> str:
+    def _new_session(self, client: ShimClient, cancelled: threading.Event) -> str:
         settings = self._settings
         user, password = (None, None) if self.endpoint.embedded else (settings.user, settings.password)
         started = time.monotonic()
@@ -198,8 +219,9 @@ class SlotKeeper:
                         f"The server has no free slot ({_occupancy(client)}): waiting for up to"
                         f" {settings.slot_wait:.0f} s. %scidb release in another notebook frees one."
                     )
-            if self._stop_waiting.wait(delay):
-                raise SessionClosed("Stopped waiting for a free slot.")
+            if cancelled.wait(delay):
+                self._refuse_while_closing()
+                raise SessionClosed("The statement was cancelled before it had a slot.")
             delay = min(delay * 1.5, LONGEST_WAIT) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
 
 
@@ -212,7 +234,7 @@ def _listed(listing: str) -> list[tuple[int, str | None, bool]]:
 def _slot(number: int, prefix: str | None, free: bool, mine: str | None) -> Slot:
     if free:
         return Slot(number, None, "free")
-    if prefix == mine:
+    if mine is not None and prefix == mine:
         return Slot(number, prefix, "mine", pid=os.getpid())
     return Slot(number, prefix, "other")
 

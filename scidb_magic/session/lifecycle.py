@@ -13,6 +13,7 @@ A callback runs only in the process that registered it.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import threading
@@ -32,6 +33,7 @@ class Endable(Protocol):
 
 # Reentrant, for a signal handler may come while its own thread registers.
 _lock = threading.RLock()
+log = logging.getLogger("scidb_magic")
 _members: dict[int, Endable] = {}
 _pid = os.getpid()
 _former_sigterm: Any = None
@@ -64,7 +66,10 @@ def closing() -> None:
     if os.getpid() != _pid:
         return
     for member in reversed(list(_members.values())):
-        member.close()
+        try:
+            member.close()
+        except Exception:  # the others have slots to give back too
+            log.warning("A session could not be closed.", exc_info=True)
 
 
 def _hook_process() -> None:
@@ -107,10 +112,12 @@ def _unhook_sigterm() -> None:
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
     former = _former_sigterm  # the last member that is closed takes our handler away
+    if former is signal.SIG_IGN:
+        return
     closing()
     if callable(former):
         former(number, frame)
-    elif former is not signal.SIG_IGN:
+    else:
         # IPython swallows a SystemExit from a handler, so the signal itself has to end the process.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)

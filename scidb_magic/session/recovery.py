@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from scidb_magic.errors import ScidbMagicError, ShimError, ShimUnreachable
+from scidb_magic.errors import NotShim, ScidbMagicError, ShimError, ShimUnreachable
 
 
 class Phase(Enum):
@@ -70,6 +70,7 @@ _OUTCOME_OPEN = Decision(Fate.ABANDON, Action.REPLAY, Action.UNKNOWN)
 _RELEASED = Decision(Fate.FORGET, Action.REPLAY, Action.UNKNOWN)
 _RESULT_GONE = Decision(Fate.FORGET, Action.REPLAY, Action.LOST)
 _RESULT_OPEN = Decision(Fate.ABANDON, Action.REPLAY, Action.LOST)
+_LOST = Decision(Fate.KEEP, Action.FAIL, Action.LOST)
 _NOT_THERE = Decision(Fate.KEEP, Action.REPLAY, Action.LOST)
 
 _TABLE: dict[tuple[Phase, str], Decision] = {
@@ -103,11 +104,17 @@ def situation(error: ScidbMagicError) -> str:
     """The name of a fault: an HTTP status, a reason of `ShimUnreachable`, or ``"not shim"``."""
     if isinstance(error, ShimUnreachable):
         return error.reason
+    if isinstance(error, NotShim):
+        return "not shim"
     if isinstance(error, ShimError):
-        return str(error.status) if error.status else "not shim"
+        return str(error.status)
     return "not sent"
 
 
 def decide(phase: Phase, error: ScidbMagicError) -> Decision:
-    """The row of the table; where there is none, the statement fails and the session is kept."""
-    return _TABLE.get((phase, situation(error)), _FAIL)
+    """The row of the table; where there is none, the statement fails and the session is kept.
+
+    What ran before its result could not be read is lost for a change, whatever the reason.
+    """
+    lost = phase is Phase.READ and isinstance(error, ShimError | ShimUnreachable)
+    return _TABLE.get((phase, situation(error)), _LOST if lost else _FAIL)

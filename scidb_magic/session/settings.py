@@ -40,7 +40,7 @@ class Setting:
     """One row of the table.
 
     `environment` is the variable's name; `choices` is empty where any value of the type will do; a
-    session goes on when a `live` setting changes.
+    session goes on when a `live` setting changes; a number is at least `least`.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Setting:
     secret: bool = False
     choices: tuple[str, ...] = ()
     live: bool = False
+    least: float | None = None
 
 
 def _row(
@@ -61,6 +62,7 @@ def _row(
     secret: bool = False,
     choices: tuple[str, ...] = (),
     live: bool = False,
+    least: float | None = None,
 ) -> Any:
     metadata = {
         "help": help,
@@ -68,6 +70,7 @@ def _row(
         "secret": secret,
         "choices": choices,
         "live": live,
+        "least": least,
     }
     return field(default=default, repr=not secret, metadata=metadata)
 
@@ -100,13 +103,15 @@ class Settings:
         choices=RETRY,
         live=True,
     )
-    connect_timeout: float = _row(10.0, "Seconds to wait for a connection to the server.")
-    release_timeout: float = _row(1.5, "Seconds to wait for the answer to the release at the end.", live=True)
-    slot_wait: float = _row(
-        75.0, "Seconds to wait for a slot on a full server; shim reaps after 60.", live=True
+    connect_timeout: float = _row(10.0, "Seconds to wait for a connection to the server.", least=0.1)
+    release_timeout: float = _row(
+        1.5, "Seconds to wait for the answer to the release at the end.", live=True, least=0.1
     )
-    display_limit: int = _row(1000, "Rows shown of a result that is only displayed.", live=True)
-    max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.", live=True)
+    slot_wait: float = _row(
+        75.0, "Seconds to wait for a slot on a full server; shim reaps after 60.", live=True, least=0
+    )
+    display_limit: int = _row(1000, "Rows shown of a result that is only displayed.", live=True, least=1)
+    max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.", live=True, least=1)
 
 
 def _table() -> dict[str, Setting]:
@@ -121,6 +126,7 @@ def _table() -> dict[str, Setting]:
             row.metadata["secret"],
             row.metadata["choices"],
             row.metadata["live"],
+            row.metadata["least"],
         )
     return rows
 
@@ -175,6 +181,8 @@ def check(name: str, value: Any) -> Any:
         raise SettingError(f"Setting '{name}' takes a value of type {setting.type}{shown}.") from None
     if setting.choices and value not in setting.choices:
         raise SettingError(f"Setting '{name}' takes one of {', '.join(setting.choices)}, not {value!r}.")
+    if setting.least is not None and not value >= setting.least:
+        raise SettingError(f"Setting '{name}' is at least {setting.least:g}, not {value!r}.")
     if name == "url":
         check_url(value)
     if setting.secret:
@@ -199,7 +207,7 @@ def check_url(url: str) -> None:
         host = parts.hostname
     except ValueError:
         raise SettingError(_NO_URL) from None
-    if "@" in parts.netloc:
+    if "@" in url:
         raise SettingError(
             "A URL with a user or password is not taken: give the user by name, and the password at the"
             " prompt, in iquery's auth file, or from keyring."
@@ -249,8 +257,8 @@ def read_auth(path: Path) -> tuple[str, Secret] | None:
     """
     if not path.is_file():
         return None
-    text = path.read_text("utf-8")
     try:
+        text = path.read_text("utf-8")
         if text.lstrip().startswith("{"):
             values: Mapping[str, str] = json.loads(text)
         else:
@@ -258,10 +266,10 @@ def read_auth(path: Path) -> tuple[str, Secret] | None:
             ini.read_string(text)
             values = ini["security_password"]
         return values["user-name"], Secret(values["user-password"])
-    except (ValueError, KeyError, configparser.Error):
+    except (OSError, ValueError, KeyError, configparser.Error):
         raise SettingError(
-            f"The auth file {path} has no user-name and user-password, as JSON or in an INI section"
-            " [security_password]."
+            f"The auth file {path} cannot be read, or has no user-name and user-password, as JSON or in an"
+            " INI section [security_password]."
         ) from None
 
 
@@ -308,9 +316,9 @@ def resolve(
                 break
         else:
             sources[name] = "default"
-    if "user" not in values and "password" not in values:
+    if "password" not in values:
         from_file = read_auth(auth_file(environ))
-        if from_file is not None:
+        if from_file is not None and values.get("user") in (None, from_file[0]):
             values["user"], values["password"] = from_file
             sources["user"] = sources["password"] = str(auth_file(environ))
     return Settings(**values), sources

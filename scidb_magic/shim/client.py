@@ -10,6 +10,7 @@ Imported only when a server is talked to.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from dataclasses import dataclass
 from typing import IO
@@ -35,6 +36,21 @@ _QUERY_ID = re.compile(r"\d+$")
 _VERSION = re.compile(r"\d+(\.\d+)+")
 _NOT_SHIM = re.compile(r"Error 404: Not Found|\s*<")
 """How the body of a 404 begins that is not shim's: its file server's, or another server's page."""
+
+_ARGUMENTS = re.compile(
+    r"(/(?:new_session|execute_query|read_lines|read_bytes|upload|cancel|release_session))\?[^\s\"']*"
+)
+
+
+class _NoArguments(logging.Filter):
+    """Takes the arguments of shim's endpoints, session id and password among them, out of urllib3's log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _ARGUMENTS.sub(r"\1?…", record.getMessage()), ()
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_NoArguments())
 
 Payload = bytes | IO[bytes]
 """Has a length: shim takes no chunked transfer."""
@@ -258,7 +274,7 @@ class ShimClient:
                 settings = session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
                 answer = session.send(
                     prepared,
-                    timeout=(self._connect_timeout, timeout),
+                    timeout=(min(self._connect_timeout, timeout or self._connect_timeout), timeout),
                     allow_redirects=False,
                     **settings,
                 )

@@ -130,6 +130,41 @@ def test_full_server_is_reported_at_once_and_waited_for(
     assert "no free slot" in notices[-1] and "waiting" in notices[-1]
 
 
+def test_a_notice_that_cannot_be_shown_does_no_harm(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.fetch("build(<x:int64>[i=0:2], i)")
+
+    def broken(line: str) -> None:
+        raise OSError(line)
+
+    session.notify = broken
+    lose(session, url)
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+    assert session.status().state == "idle"
+
+
+def test_retry_takes_three_words(embedded: Any, make: Any) -> None:
+    with pytest.raises(ScidbMagicError, match="one of safe, never, always"):
+        make(embedded.url).fetch("build(<x:int64>[i=0:2], i)", retry="sometimes")
+
+
+def test_an_error_is_not_its_own_cause(embedded: Any, make: Any) -> None:
+    with pytest.raises(QueryError) as caught:
+        make(embedded.url).fetch("scan(nope)")
+    assert caught.value.__cause__ is None
+
+
+def test_reconnect_takes_another_slot(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.fetch("build(<x:int64>[i=0:2], i)")
+    before = session.slots()[0].sid
+    session.reconnect()
+    assert (taken(url), session.status().queries, session.status().state) == (1, 1, "idle")
+    assert session.slots()[0].sid != before
+
+
 def test_second_thread_waits_for_the_first(embedded: Any, make: Any) -> None:
     session = make(embedded.url)
     results: list[int] = []
@@ -260,6 +295,16 @@ def test_a_script_that_ends_leaves_no_slot(
         if send is not None:
             script.send_signal(send)
     assert script.returncode in (code, 130 if send == signal.SIGINT else code)
+    assert taken(url) == 0
+
+
+def test_an_ignored_sigterm_closes_nothing(embedded_factory: Any) -> None:
+    url = embedded_factory().url
+    code = "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    end = "os.kill(os.getpid(), signal.SIGTERM); print(len(session.fetch('build(<x:int64>[i=0:2], i)')))"
+    command = [sys.executable, "-c", code + SCRIPT.format(url=url, end=end)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "ready\n3\n"
     assert taken(url) == 0
 
 

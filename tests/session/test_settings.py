@@ -40,6 +40,10 @@ def test_scidb_url(environ: dict[str, str]) -> None:
         ({"retry": "maybe"}, "one of safe, never, always"),
         ({"url": "localhost:8080"}, "begins with http"),
         ({"url": "http://[bad"}, "begins with http"),
+        ({"url": "http://u:sec/ret@h"}, "auth file"),
+        ({"connect_timeout": 0}, "at least 0.1"),
+        ({"slot_wait": float("nan")}, "at least 0"),
+        ({"display_limit": -5}, "at least 1"),
         ({"url": "http://u:secret@h"}, "auth file"),
     ],
 )
@@ -72,6 +76,14 @@ def test_auth_file_of_iquery(environ: dict[str, str], tmp_path: Path, text: str)
     assert (settings.user, settings.password) == ("ann", "s%3cret")
     assert sources["password"] == str(path)
     assert read_auth(tmp_path / "nowhere") is None
+
+
+def test_auth_file_is_for_its_own_user(environ: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "scidb" / "iquery.auth"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"user-name": "ann", "user-password": "s3cret"}))
+    assert resolve({"user": "ann"}, environ)[0].password == "s3cret"
+    assert resolve({"user": "bob"}, environ)[0].password is None
 
 
 def test_auth_file_that_is_neither(tmp_path: Path) -> None:

@@ -350,6 +350,16 @@ def test_tls(scripted: Any, certificate: Path) -> None:
     assert (caught.value.reason, caught.value.sent) == ("tls", False)
 
 
+def test_nothing_secret_is_logged(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
+    server = scripted(ok(SID.encode()), ok(b""))
+    client = ShimClient(server.url)
+    with caplog.at_level("DEBUG"):
+        client.new_session(user="ann", password="s3cret")
+        client.release_session(SID)
+    assert "/new_session?…" in caplog.text
+    assert "s3cret" not in caplog.text and SID not in caplog.text
+
+
 def test_nothing_secret_shows() -> None:
     client = ShimClient("http://h:1", http_auth=("ann", "s3cret"))
     assert repr(client) == "ShimClient('http://h:1')"
