@@ -107,7 +107,9 @@ class Kernel:
 
     def begin(self, code: str, asks: bool = False) -> None:
         """Send a cell and wait for nothing."""
-        self._id = self.client.execute(code, allow_stdin=asks)
+        # After an error a kernel aborts what is queued, and a cell sent at once may be among that: it
+        # would never be heard of again.
+        self._id = self.client.execute(code, allow_stdin=asks, stop_on_error=False)
 
     def finish(self, answer: str | None = None, until: Callable[[Output], bool] | None = None) -> Output:
         """The outputs of the cell that was begun, up to its end, or until `until` says so."""
