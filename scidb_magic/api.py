@@ -291,8 +291,8 @@ class ManagedSession:
 def _attached(encoded: Upload) -> Attached:
     from scidb_magic.frames import upload
 
-    token = f"scidb_magic-upload-{secrets.token_hex(8)}"
-    return Attached(upload.array_query(encoded, token), Attachment(token, encoded.payload))
+    attachment = Attachment.of(encoded.payload)
+    return Attached(upload.array_query(encoded, attachment.token), attachment)
 
 
 def _columns(result: Result) -> list[Column]:

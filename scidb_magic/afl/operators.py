@@ -233,19 +233,3 @@ FUNCTIONS: frozenset[str] = TYPES | frozenset(
     " str2point strchar strftime strip_offset strlen strpos substr tan throw togmt trim tznow now".split()
 )
 """Functions that only compute; those of SciDB's fault injection are left out."""
-
-FORMATS: tuple[str, ...] = (
-    "csv",
-    "csv+",
-    "dcsv",
-    "dense",
-    "lsparse",
-    "opaque",
-    "sparse",
-    "store",
-    "text",
-    "tsv",
-    "tsv+",
-    "arrow",
-)
-"""What ``save`` writes beside a binary format such as ``(int64,string null)``; arrow with aio only."""

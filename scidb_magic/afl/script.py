@@ -38,11 +38,6 @@ class Statement:
     start: int
     bare: str
 
-    @property
-    def operator(self) -> str | None:
-        """The outer operator in lower case, ``create array`` for that statement, None for neither."""
-        return outer_operator(self.bare)
-
 
 def split(cell: str) -> list[Statement]:
     """The statements between the semicolons of a cell.

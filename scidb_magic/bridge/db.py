@@ -31,7 +31,7 @@ import scidbpy
 from scidbpy.db import Arrays, Operator
 
 from scidb_magic.bridge import answer, payload
-from scidb_magic.bridge.endpoints import Endpoints, attachment_of
+from scidb_magic.bridge.endpoints import Endpoints
 from scidb_magic.bridge.failure import as_scidbpy_raises
 from scidb_magic.bridge.garbage import Collector, qualified
 from scidb_magic.errors import ScidbMagicError
@@ -171,7 +171,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
             warnings.warn(
                 "upload_data and {fmt} placeholder provided, but upload_schema is None", stacklevel=4
             )
-        attachment = attachment_of(sent.content)
+        attachment = Attachment.of(sent.content)
         return query.format(sch=sent.schema, fn=attachment.token, fmt=sent.format), attachment
 
     def _shim(self, endpoint: Any, **parameters: Any) -> Any:

@@ -8,7 +8,6 @@ An upload is sent with the query that names its file.
 
 from __future__ import annotations
 
-import secrets
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +18,6 @@ from scidb_magic.session.exchange import Attachment, Exchange, Query, namespace_
 
 _BINARY = ("(", "arrow")
 """How the binary formats of ``save`` begin."""
-
-
-def attachment_of(content: bytes) -> Attachment:
-    """Bytes to be sent; the token is the name of their file in the query."""
-    return Attachment(f"scidb_magic-upload-{secrets.token_hex(8)}", content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,7 @@ class Endpoints:
     def upload(self, *, data: Any, **_: Any) -> Answer:
         """The name is a token; the data are sent with the query that holds it."""
         content = data.read() if hasattr(data, "read") else data
-        attachment = attachment_of(content.encode() if isinstance(content, str) else bytes(content))
+        attachment = Attachment.of(content.encode() if isinstance(content, str) else bytes(content))
         self._thread.attachment = attachment
         return Answer(attachment.token.encode())
 

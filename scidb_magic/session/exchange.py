@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,11 @@ class Attachment:
 
     token: str
     payload: bytes
+
+    @classmethod
+    def of(cls, payload: bytes) -> Attachment:
+        """An attachment with a token that nobody else has."""
+        return cls(f"scidb_magic-upload-{secrets.token_hex(8)}", payload)
 
 
 @dataclass(frozen=True, slots=True)
