@@ -5,7 +5,8 @@
     ScidbMagicError
     ├── ShimError(status, body)         shim answered, but not with 200
     │   ├── BadRequest                  400  argument missing or upload empty
-    │   ├── AuthenticationFailed        401  SciDB or the web server refused the user
+    │   ├── AuthenticationFailed        401  SciDB or the web server refused the user; `refused_by` says which
+    │   │   └── CertificateNotTrusted        the server's TLS certificate was refused; a ShimUnreachable too
     │   ├── SessionNotFound             404  the session is gone
     │   ├── QueryError                  406  SciDB refused or failed the query
     │   ├── NoQuery                     409  nothing to cancel
@@ -43,7 +44,29 @@ from typing import Any
 
 
 class ScidbMagicError(Exception):
-    """Base of every exception that scidb_magic raises on purpose; pickled and copied as it is."""
+    """Base of every exception that scidb_magic raises on purpose; pickled and copied as it is.
+
+    Attributes
+    ----------
+    code, query_id : str or None
+        SciDB's long code and query id, where SciDB said them.
+    description : str
+        What happened, in one sentence: SciDB's own where there is one.
+    position : int or None
+        Offset in the statement, in characters, of what is wrong.
+    ran : bool or None
+        Whether the statement has changed anything that it should: False, it surely did not run or was
+        rolled back; True, it ran; None, nobody knows, or there was no statement.
+    """
+
+    code: str | None = None
+    position: int | None = None
+    query_id: str | None = None
+    ran: bool | None = None
+
+    @property
+    def description(self) -> str:
+        return str(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {name: value for name, value in vars(self).items() if not callable(value)}
@@ -83,12 +106,26 @@ class BadRequest(ShimError):
     """400: an argument is missing, or an upload is empty."""
 
     status = 400
+    ran = False
 
 
 class AuthenticationFailed(ShimError):
-    """401: SciDB, or the web server in front of it, refused user or password."""
+    """401: SciDB, or the web server in front of it, refused user or password.
+
+    Parameters
+    ----------
+    refused_by : str
+        ``"scidb"`` (`user` and `password`), ``"web server"`` (`http_auth`, digest or basic) or ``"tls"``.
+    """
 
     status = 401
+    ran = False
+
+    def __init__(
+        self, message: str, *, status: int | None = None, body: str = "", refused_by: str = "scidb"
+    ) -> None:
+        super().__init__(message, status=status, body=body)
+        self.refused_by = refused_by
 
 
 class SessionNotFound(ShimError):
@@ -121,6 +158,7 @@ class QueryError(ShimError):
     """
 
     status = 406
+    ran = False
 
     def __init__(
         self,
@@ -135,8 +173,7 @@ class QueryError(ShimError):
         body: str = "",
     ) -> None:
         super().__init__(description, body=body)
-        self.code = code
-        self.description = description
+        self.code: str | None = code
         self.position = position
         self.query_id = query_id
         self.length = length
@@ -178,6 +215,7 @@ class OutOfResources(ShimError):
     """503: every slot is taken and none is old enough to be reaped."""
 
     status = 503
+    ran = False
 
 
 class NotShim(ShimError):
@@ -186,6 +224,8 @@ class NotShim(ShimError):
 
 class RequestTooLong(ScidbMagicError):
     """The encoded URL would be over shim's limit of 262,144 bytes. Nothing was sent."""
+
+    ran = False
 
 
 class ShimUnreachable(ScidbMagicError):
@@ -209,6 +249,18 @@ class ShimUnreachable(ScidbMagicError):
         self.sent = sent
 
 
+class CertificateNotTrusted(AuthenticationFailed, ShimUnreachable):
+    """No TLS connection: the certificate of the server is not trusted, or it speaks no TLS. Nothing was sent."""
+
+    status = 0
+
+    def __init__(self, message: str) -> None:
+        ShimError.__init__(self, message)
+        self.refused_by = "tls"
+        self.reason = "tls"
+        self.sent = False
+
+
 class QueryOutcomeUnknown(ScidbMagicError):
     """The connection broke while a change was on its way: it may or may not have run."""
 
@@ -220,9 +272,13 @@ class QueryOutcomeUnknown(ScidbMagicError):
 class ResultLost(ScidbMagicError):
     """The query ran, but its result is gone and running it again is not safe."""
 
+    ran = True
+
 
 class ResultTooLarge(ScidbMagicError):
     """The result is over `max_result_bytes`; nothing was downloaded."""
+
+    ran = True
 
     def __init__(self, message: str, *, size: int = 0, limit: int = 0) -> None:
         super().__init__(message)
@@ -233,13 +289,19 @@ class ResultTooLarge(ScidbMagicError):
 class SlotsExhausted(ScidbMagicError):
     """The server has no free slot, and none came free within `slot_wait` seconds."""
 
+    ran = False
+
 
 class SessionClosed(ScidbMagicError):
     """The session is closing with its process and takes no new query."""
 
+    ran = False
+
 
 class UploadError(ScidbMagicError):
     """The data cannot be sent as asked; the message names column and value."""
+
+    ran = False
 
 
 class WireError(ScidbMagicError, ValueError):
@@ -253,9 +315,13 @@ class SettingError(ScidbMagicError, ValueError):
 class MagicUsageError(ScidbMagicError):
     """The line of a magic cannot be understood; nothing was sent."""
 
+    ran = False
+
 
 class LiteralError(ScidbMagicError, ValueError):
     """A Python value that has no literal in AFL, or a text that is not a name."""
+
+    ran = False
 
 
 class BindingError(ScidbMagicError):
@@ -268,6 +334,8 @@ class BindingError(ScidbMagicError):
     position, length : int
         Of the ``{{ … }}`` in the cell, in characters.
     """
+
+    ran = False
 
     def __init__(self, message: str, position: int, length: int = 1) -> None:
         super().__init__(message)
@@ -314,7 +382,6 @@ class EngineError(ScidbMagicError):
         super().__init__(description)
         self.short = short
         self.long = long
-        self.description = description
         self.span = span
         self.system = system
 
