@@ -9,24 +9,17 @@ Imported only when a server is talked to.
 
 from __future__ import annotations
 
-import ipaddress
-import logging
 import re
-from dataclasses import dataclass
-from typing import IO
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
 
 import requests
 
 from scidb_magic import errors
-from scidb_magic.shim import complaint, faults
-from scidb_magic.shim.digest import Digest
-
-MAX_REQUEST = 262_000
-"""Bytes of a request line with its headers that shim takes (observed: refused at 262,124)."""
-
-HEADER_ALLOWANCE = 2_000
-"""Bytes kept for the headers, digest included."""
+from scidb_magic.shim import complaint, faults, tls
+from scidb_magic.shim.auth import HttpAuth
+from scidb_magic.shim.download import Download, length
+from scidb_magic.shim.secret import Secret, without_secrets
+from scidb_magic.shim.transport import Answer, Call, Payload, Transport
 
 ANSWER_TIMEOUT = 30.0
 """Seconds for the answer to what does not depend on a query."""
@@ -34,26 +27,9 @@ ANSWER_TIMEOUT = 30.0
 _SESSION_ID = re.compile(r"[0-9a-z]{32}$")
 _QUERY_ID = re.compile(r"\d+$")
 _VERSION = re.compile(r"\d+(\.\d+)+")
+_DIGITS = re.compile(r"\d*$")
 _NOT_SHIM = re.compile(r"Error 404: Not Found|\s*<")
 """How the body of a 404 begins that is not shim's: its file server's, or another server's page."""
-
-_ARGUMENTS = re.compile(
-    r"(/(?:new_session|execute_query|read_lines|read_bytes|upload|cancel|release_session))\?[^\s\"']*"
-)
-
-
-class _NoArguments(logging.Filter):
-    """Takes the arguments of shim's endpoints, session id and password among them, out of urllib3's log."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _ARGUMENTS.sub(r"\1?…", record.getMessage()), ()
-        return True
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_NoArguments())
-
-Payload = bytes | IO[bytes]
-"""Has a length: shim takes no chunked transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +40,28 @@ class Head:
     etag: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What it takes to reach a shim, for a client that has only the standard library.
+
+    Attributes
+    ----------
+    url : str
+    http_user, http_password : str or None
+        Of the web server in front of shim.
+    verify : bool
+        Whether the TLS certificate is checked.
+    ca : str or None
+        Path of the certificates that are trusted, a file or a folder; None where nothing is checked.
+    """
+
+    url: str
+    http_user: str | None
+    http_password: str | None = field(repr=False)
+    verify: bool
+    ca: str | None
+
+
 class ShimClient:
     """A client of one shim; keeps no session and no connection, so threads may share it.
 
@@ -71,9 +69,9 @@ class ShimClient:
     ----------
     url : str
     http_auth : (user, password), optional
-        For the digest authentication of the web server.
+        For the web server in front of shim, whether it asks for Digest or Basic.
     verify : bool or str
-        Check the TLS certificate; a str is the path of a file of trusted certificates.
+        Check the TLS certificate; a str is the path of a file, or a folder, of trusted certificates.
     connect_timeout : float
         Seconds.
     """
@@ -87,40 +85,54 @@ class ShimClient:
         connect_timeout: float = 10.0,
     ) -> None:
         self.url = url.rstrip("/")
-        self._auth = Digest(*http_auth) if http_auth is not None else None
-        self._verify = verify
-        self._connect_timeout = connect_timeout
-        place = urlsplit(self.url)
-        self._place = place.netloc.rpartition("@")[2] or self.url
-        self._shown = place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()
-        self._loopback = _is_loopback(place.hostname or "")
+        self._auth = HttpAuth(*http_auth) if http_auth is not None else None
+        self._verify = tls.trusted(verify)
+        self._transport = Transport(
+            self.url, http_auth=self._auth, verify=self._verify, connect_timeout=connect_timeout
+        )
+        self._place = self._transport.place
 
     def __repr__(self) -> str:
-        return f"ShimClient({self._shown!r})"
+        return f"ShimClient({self.shown_url!r})"
 
-    def version(self) -> str:
+    @property
+    def shown_url(self) -> str:
+        """The URL without a user."""
+        return self._transport.shown
+
+    def access(self) -> Access:
+        """How this client reaches shim, in plain values."""
+        user, password = self._auth.credentials if self._auth is not None else (None, None)
+        ca = tls.authorities(self._verify)
+        return Access(self.url, user, password, verify=ca is not None, ca=ca)
+
+    def version(self, *, timeout: float | None = None) -> str:
         """SciDB's version, such as ``"19.11.5"``.
 
         Raises
         ------
         NotShim, ShimUnreachable, AuthenticationFailed
         """
-        text = self._text("version", {}, timeout=ANSWER_TIMEOUT).strip()
-        return self._expected(_VERSION, text)
+        return self._expected(_VERSION, self._text(Call("version", timeout=timeout or ANSWER_TIMEOUT)))
 
     def new_session(
-        self, *, user: str | None = None, password: str | None = None, admin: bool = False
-    ) -> str:
+        self,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        admin: bool = False,
+        timeout: float | None = None,
+    ) -> Secret:
         """Take a slot; the answer is the session id.
 
         Raises
         ------
         AuthenticationFailed, OutOfResources, GatewayFailure, NotShim, ShimUnreachable
         """
+        password = password if password is None else Secret(password)
         parameters = {"user": user, "password": password, "admin": "1" if admin else None}
-        return self._expected(
-            _SESSION_ID, self._text("new_session", parameters, timeout=ANSWER_TIMEOUT).strip()
-        )
+        call = Call("new_session", parameters, timeout=timeout or ANSWER_TIMEOUT)
+        return Secret(self._expected(_SESSION_ID, self._text(call)))
 
     def execute_query(
         self,
@@ -134,6 +146,8 @@ class ShimClient:
         timeout: float | None = None,
     ) -> str:
         """Run a query (without comments, without ``;``) and wait for its end; the answer is its id.
+
+        Once shim says 200 the query has ended; where the id after it is cut off, the answer is ``""``.
 
         Parameters
         ----------
@@ -165,10 +179,48 @@ class ShimClient:
             "prefix": prefix,
             "result_size_limit": None if result_size_limit is None else str(result_size_limit),
         }
-        answer = self._send("GET", "execute_query", parameters, timeout)
-        if answer.status_code == errors.QueryError.status:
-            raise complaint.query_error(_decoded(answer), query, saved=save is not None)
-        return self._expected(_QUERY_ID, _decoded(self._checked(answer)).strip())
+        with self._transport.send(Call("execute_query", parameters, timeout=timeout)) as answer:
+            body, fault = answer.whole()
+        text = _decoded(body)
+        if answer.status == errors.QueryError.status:
+            raise complaint.query_error(text, query, saved=save is not None)
+        if answer.status == requests.codes.ok and fault is not None:
+            self._expected(_DIGITS, text)
+            return ""
+        self._check(answer, body, fault)
+        return self._expected(_QUERY_ID, text)
+
+    def download(self, sid: str, download: Download) -> None:
+        """Bring the saved output, or what of it is still missing in `download`, piece by piece.
+
+        To go on is right only in the same session, with no statement since. Needs another request for
+        the size where the beginning of an output of unknown size is asked for.
+
+        Raises
+        ------
+        OutOfRange
+            The output was saved in the other kind of format, or it is another one than that of the
+            beginning.
+        ShimUnreachable
+            With what came in `download`.
+        SessionNotFound, NotSaved, ServerFailure
+        """
+        if download.must_know_size:
+            head = self.head(sid, lines=download.lines)
+            download.meet(head.size, head.etag)
+        if download.complete and download.size != 0:
+            return
+        endpoint = "read_lines" if download.lines else "read_bytes"
+        with self._transport.send(Call(endpoint, {"id": sid, "n": "0"}, headers=download.range())) as answer:
+            if not _is_good(answer):
+                self._check(answer, *answer.whole())
+            download.begin(answer.status, answer.headers)
+            for piece in answer.pieces():
+                download.add(piece)
+                if download.complete:
+                    return
+        if download.size is None:
+            download.size = download.received
 
     def read_lines(self, sid: str, n: int = 0) -> bytes:
         """The saved output in a text format: the whole, or the next `n` lines.
@@ -177,7 +229,7 @@ class ShimClient:
         ------
         SessionNotFound, NotSaved, OutOfRange, ServerFailure, ShimUnreachable
         """
-        return self._bytes("read_lines", {"id": sid, "n": str(n)}, {})
+        return self._ask(Call("read_lines", {"id": sid, "n": str(n)}))
 
     def read_bytes(self, sid: str, n: int = 0, *, start: int | None = None, end: int | None = None) -> bytes:
         """The saved output in a binary format: the whole, the next `n` bytes, or the bytes `start` … `end`.
@@ -185,13 +237,19 @@ class ShimClient:
         A range must lie inside the output, else shim answers nonsense; see `head`. Raises as `read_lines`.
         """
         headers = {} if start is None else {"Range": f"bytes={start}-{'' if end is None else end}"}
-        return self._bytes("read_bytes", {"id": sid, "n": str(n)}, headers)
+        return self._ask(Call("read_bytes", {"id": sid, "n": str(n)}, headers=headers))
 
-    def head(self, sid: str, *, lines: bool) -> Head:
+    def head(self, sid: str, *, lines: bool, timeout: float | None = None) -> Head:
         """Size and ``Etag`` of the saved output, of a text format if `lines`. Raises as `read_lines`."""
         endpoint = "read_lines" if lines else "read_bytes"
-        answer = self._checked(self._send("HEAD", endpoint, {"id": sid, "n": "0"}, ANSWER_TIMEOUT))
-        return Head(int(answer.headers.get("Content-Length", 0)), answer.headers.get("Etag"))
+        parameters = {"id": sid, "n": "0"}
+        call = Call(endpoint, parameters, method="HEAD", timeout=timeout or ANSWER_TIMEOUT)
+        with self._transport.send(call) as answer:
+            self._check(answer, *answer.whole())
+        size = length(answer.headers)
+        if size is None:
+            raise faults.not_shim(self._place, "")
+        return Head(size, answer.headers.get("Etag"))
 
     def upload(self, sid: str, payload: Payload) -> str:
         """Send data into the session's one input file; the answer is its name on the server.
@@ -202,10 +260,10 @@ class ShimClient:
             The data are empty.
         SessionNotFound, ServerFailure, ShimUnreachable
         """
-        if self._auth is not None and not self._auth.challenged:
-            # Else the server would answer the challenge and close while the data are on their way.
+        if self._auth is not None:
+            # Else the server may answer with a challenge and close while the data are on their way.
             self.version()
-        return _decoded(self._checked(self._send("POST", "upload", {"id": sid}, None, payload))).strip()
+        return self._text(Call("upload", {"id": sid}, method="POST", payload=payload))
 
     def cancel(self, sid: str, *, timeout: float | None = None) -> None:
         """Cancel the session's running query; answers 200 also when that has just ended.
@@ -214,7 +272,7 @@ class ShimClient:
         ------
         SessionNotFound, NoQuery, GatewayFailure, ShimUnreachable
         """
-        self._checked(self._send("GET", "cancel", {"id": sid}, timeout or ANSWER_TIMEOUT))
+        self._ask(Call("cancel", {"id": sid}, timeout=timeout or ANSWER_TIMEOUT))
 
     def release_session(self, sid: str, *, timeout: float | None = None) -> None:
         """Give the slot back; shim answers after the end of the running query.
@@ -223,7 +281,7 @@ class ShimClient:
         ------
         SessionNotFound, ShimUnreachable
         """
-        self._checked(self._send("GET", "release_session", {"id": sid}, timeout or ANSWER_TIMEOUT))
+        self._ask(Call("release_session", {"id": sid}, timeout=timeout or ANSWER_TIMEOUT))
 
     def debug(self) -> str | None:
         """The list of slots; None where shim was built without it.
@@ -232,69 +290,43 @@ class ShimClient:
         ------
         AuthenticationFailed, ShimUnreachable
         """
-        answer = self._send("GET", "debug", {}, ANSWER_TIMEOUT)
-        if answer.status_code == requests.codes.not_found:
+        with self._transport.send(Call("debug", timeout=ANSWER_TIMEOUT)) as answer:
+            body, fault = answer.whole()
+        if answer.status == requests.codes.not_found:
             return None
-        return _decoded(self._checked(answer))
+        self._check(answer, body, fault)
+        return _decoded(body)
 
-    def _text(self, endpoint: str, parameters: dict[str, str | None], *, timeout: float) -> str:
-        return _decoded(self._checked(self._send("GET", endpoint, parameters, timeout)))
+    def _text(self, call: Call) -> str:
+        return _decoded(self._ask(call)).strip()
 
-    def _bytes(self, endpoint: str, parameters: dict[str, str | None], headers: dict[str, str]) -> bytes:
-        return self._checked(self._send("GET", endpoint, parameters, None, headers=headers)).content
+    def _ask(self, call: Call) -> bytes:
+        with self._transport.send(call) as answer:
+            body, fault = answer.whole()
+        self._check(answer, body, fault)
+        return body
 
-    def _send(
-        self,
-        method: str,
-        endpoint: str,
-        parameters: dict[str, str | None],
-        timeout: float | None,
-        payload: Payload | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> requests.Response:
-        with requests.Session() as session:
-            session.trust_env = not self._loopback
-            session.verify = self._verify
-            session.auth = self._auth
-            request = requests.Request(
-                method,
-                f"{self.url}/{endpoint}",
-                params=_encoded(parameters),
-                data=payload,
-                headers={"Connection": "close", "Accept-Encoding": "identity", **(headers or {})},
-            )
-            try:
-                prepared = session.prepare_request(request)
-                size = len(prepared.url or "")
-                if size > MAX_REQUEST - HEADER_ALLOWANCE:
-                    raise errors.RequestTooLong(
-                        f"The query is too long for shim: {size:,} of {MAX_REQUEST:,} bytes when encoded."
-                        " Upload the data in it, or split it."
-                    )
-                settings = session.merge_environment_settings(prepared.url, {}, False, self._verify, None)
-                answer = session.send(
-                    prepared,
-                    timeout=(min(self._connect_timeout, timeout or self._connect_timeout), timeout),
-                    allow_redirects=False,
-                    **settings,
-                )
-            except faults.FAULTS as error:
-                # Not chained: requests' own words hold the whole URL, with session id and password.
-                raise faults.no_answer(error, self._place, patient=timeout is None) from None
-        expected = answer.headers.get("Content-Length")
-        if method != "HEAD" and expected is not None and len(answer.content) != int(expected):
-            raise faults.half(self._place)
-        return answer
+    def _check(self, answer: Answer, body: bytes, fault: errors.ShimUnreachable | None) -> None:
+        """Raise the typed error of an answer that is not a whole and good one."""
+        try:
+            if fault is not None:
+                raise fault
+        finally:
+            del fault
+        if not _is_good(answer):
+            raise self._refusal(answer, without_secrets(_decoded(body), answer.call.secrets))
 
-    def _checked(self, answer: requests.Response) -> requests.Response:
-        """A good answer; a typed error for any other."""
-        if answer.status_code in (requests.codes.ok, requests.codes.partial_content):
-            return answer
-        body = _decoded(answer)
-        about_session = "?id=" in (answer.request.url or "") and not _NOT_SHIM.match(body)
-        if answer.status_code == requests.codes.not_found and not about_session:
-            raise faults.not_shim(self._place, body)
-        raise faults.of_status(answer.status_code, body)
+    def _refusal(self, answer: Answer, text: str) -> errors.ScidbMagicError:
+        parameters = answer.call.parameters
+        if answer.status == requests.codes.unauthorized:
+            challenge = answer.headers.get("WWW-Authenticate")
+            scidb = faults.is_scidb(challenge, text)
+            given = parameters.get("user") if scidb else self._auth
+            return faults.refused(self._place, text, challenge=challenge, given=given is not None)
+        about_session = "id" in parameters and not _NOT_SHIM.match(text)
+        if answer.status == requests.codes.not_found and not about_session:
+            return faults.not_shim(self._place, text)
+        return faults.of_status(answer.status, text)
 
     def _expected(self, form: re.Pattern[str], text: str) -> str:
         if form.match(text) is None:
@@ -302,24 +334,9 @@ class ShimClient:
         return text
 
 
-def _encoded(parameters: dict[str, str | None]) -> dict[str, bytes]:
-    given = {name: value for name, value in parameters.items() if value is not None}
-    try:
-        return {name: value.encode("utf-8", "surrogateescape") for name, value in given.items()}
-    except UnicodeEncodeError:
-        raise errors.BadRequest(
-            "The text holds half a character (a lone surrogate); nothing was sent."
-        ) from None
+def _is_good(answer: Answer) -> bool:
+    return answer.status in (requests.codes.ok, requests.codes.partial_content)
 
 
-def _decoded(answer: requests.Response) -> str:
-    return answer.content.decode("utf-8", "surrogateescape")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _decoded(body: bytes) -> str:
+    return body.decode("utf-8", "surrogateescape")

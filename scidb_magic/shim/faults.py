@@ -5,18 +5,20 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import ssl
 from collections.abc import Iterator
 
 import requests
 import urllib3.exceptions as wire
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from scidb_magic import errors
+from scidb_magic.shim.tls import NotConnected
 
 _PATH = re.compile(r"(?:/[^\s'\"/]+)*/shim_(?:in|out)put_buf\w*|(?<=')/[^\s']*\Z")
 """Also one that is cut off: shim ends an error's text after 4,095 bytes."""
 _WORDS: dict[int, tuple[type[errors.ShimError], str]] = {
     400: (errors.BadRequest, "Shim did not understand the request"),
-    401: (errors.AuthenticationFailed, "The server refused user or password"),
     404: (errors.SessionNotFound, "The server does not know this session any more"),
     409: (errors.NoQuery, "The session has no query that could be cancelled"),
     410: (errors.NotSaved, "The session has no saved output"),
@@ -33,29 +35,68 @@ def without_paths(text: str) -> str:
 
 
 def of_status(status: int, body: str) -> errors.ScidbMagicError:
-    """The typed error of an answer that is neither 200 nor 406."""
+    """The typed error of an answer that is none of 200, 401 and 406."""
     if "Request Too Large" in body:
         return errors.RequestTooLong("The query is too long for shim; it was not run.")
     kind, words = _WORDS.get(status, (errors.NotShim, f"The server answered with status {status}"))
-    said = " ".join(without_paths(body).split())
-    return kind(f"{words}: {said[:300]}" if said else f"{words}.", status=status, body=without_paths(body))
+    said = _said(body)
+    return kind(f"{words}: {said}" if said else f"{words}.", status=status, body=without_paths(body))
+
+
+def refused(place: str, body: str, *, challenge: str | None, given: bool) -> errors.AuthenticationFailed:
+    """The error of a 401: SciDB's, or the web server's in front of shim.
+
+    Parameters
+    ----------
+    place, body : str
+    challenge : str, optional
+        The header that only a web server sends with it.
+    given : bool
+        Whether it was asked with a user: the web server's, if it refused, else SciDB's.
+    """
+    scidb = is_scidb(challenge, body)
+    sentence = _REFUSALS[scidb, given].format(place=place, said=_said(body) or "no reason given")
+    return errors.AuthenticationFailed(
+        sentence, body=without_paths(body), refused_by="scidb" if scidb else "web server"
+    )
+
+
+def is_scidb(challenge: str | None, body: str) -> bool:
+    """Whether a 401 is shim's, who passes on what SciDB said."""
+    return challenge is None and "SciDB" in body
+
+
+_REFUSALS = {
+    (True, True): "SciDB refused user and password ({said}): check them.",
+    (True, False): "SciDB asks for a user and a password, and got none ({said}): give both.",
+    (False, True): "The web server in front of shim at {place} refused http_auth (http_user and"
+    " http_password): check them.",
+    (False, False): "The web server in front of shim at {place} asks for http_auth (http_user and"
+    " http_password), and got none: give both; they are not SciDB's.",
+}
+
+
+def _said(body: str) -> str:
+    return " ".join(without_paths(body).split())[:300]
 
 
 FAULTS = (requests.RequestException, wire.HTTPError)
 """What requests raises; some errors of urllib3 come through as they are."""
 
 
-def no_answer(error: Exception, place: str, *, patient: bool) -> errors.ScidbMagicError:
-    """The typed error of a request that got no answer; `place` is host and port.
-
-    A `patient` request has no read time-out, so one that timed out was still connecting (TLS, a proxy).
-    """
+def no_answer(error: Exception, place: str) -> errors.ScidbMagicError:
+    """The typed error of a request that got no answer; `place` is host and port."""
     reason = _reason(error)
     if reason == "other":
         return not_shim(place, "")
-    if reason == "slow" and patient:
-        reason = "timeout"
+    if reason == "tls":
+        return errors.CertificateNotTrusted(_tls_sentence(error).format(place=place))
     return _unreachable(reason, place)
+
+
+def broken_off(error: Exception, place: str) -> errors.ShimUnreachable:
+    """The error of an answer whose head came and whose body did not come whole."""
+    return _unreachable("slow" if _reason(error) == "slow" else "half", place)
 
 
 def half(place: str) -> errors.ShimUnreachable:
@@ -70,13 +111,15 @@ def not_shim(place: str, body: str) -> errors.NotShim:
 
 def _unreachable(reason: str, place: str) -> errors.ShimUnreachable:
     sentence, sent = _REASONS[reason]
-    return errors.ShimUnreachable(sentence.format(place=place), reason=reason, sent=sent)
+    return errors.ShimUnreachable(
+        sentence.format(place=place), reason="refused" if reason == "handshake" else reason, sent=sent
+    )
 
 
 _REASONS = {
     "dns": ("There is no host for {place}: check the URL.", False),
     "refused": ("Nothing answers at {place}: check the URL, and whether shim runs there.", False),
-    "tls": ("No trusted TLS connection to {place}: check https and the certificate (verify=…).", False),
+    "handshake": ("{place} closed the connection before TLS was up: check whether shim runs there.", False),
     "timeout": ("No connection to {place} within connect_timeout: check host, port and firewall.", False),
     "slow": ("{place} took the request but did not answer in time.", True),
     "reset": ("{place} closed the connection without an answer.", True),
@@ -86,14 +129,21 @@ _REASONS = {
 
 def _reason(error: BaseException) -> str:
     chain = list(_causes(error))
-    for kinds, reason in _KINDS:
+    before = any(isinstance(cause, NotConnected) for cause in chain)
+    for kinds, reason in _BEFORE_TLS if before else _KINDS:
         if any(isinstance(cause, kinds) for cause in chain):
             return reason
-    return "reset"
+    return "tls" if before else "reset"
 
 
-_KINDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-    ((requests.exceptions.SSLError, wire.SSLError), "tls"),
+_Kinds = tuple[tuple[tuple[type[BaseException], ...], str], ...]
+
+_BEFORE_TLS: _Kinds = (
+    ((TimeoutError,), "timeout"),
+    ((ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError), "handshake"),
+)
+_KINDS: _Kinds = (
+    ((ssl.SSLCertVerificationError, CertificateError), "tls"),
     (
         (
             socket.gaierror,
@@ -113,6 +163,34 @@ _KINDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((http.client.RemoteDisconnected,), "reset"),
     ((http.client.BadStatusLine,), "other"),
 )
+
+_NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
+_NO_FILE = {"NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB"}
+_CERTIFICATES = {
+    9: "The certificate of {place} is not valid yet",
+    10: "The certificate of {place} has expired",
+    62: "The certificate of {place} is for another name",
+    64: "The certificate of {place} is for another name",
+}
+"""OpenSSL's codes (x509_vfy.h)."""
+_ADVICE = ": give a file of certificates to trust by verify=PATH, or verify='no' only if you must."
+
+
+def _tls_sentence(error: BaseException) -> str:
+    """What to say of a failed handshake; it has a ``{place}``."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _CERTIFICATES.get(cause.verify_code, "The certificate of {place} is not trusted") + _ADVICE
+        if isinstance(cause, CertificateError):
+            return _CERTIFICATES[62] + _ADVICE
+        reason = getattr(cause, "reason", None) if isinstance(cause, ssl.SSLError) else None
+        if reason in _NO_TLS:
+            return "{place} does not speak TLS: check whether the URL should begin with http://."
+        if reason in _NO_FILE:
+            return "The file that verify names holds no certificates; {place} was not asked."
+        if reason:
+            return f"No TLS connection to {{place}} ({reason.lower().replace('_', ' ')})" + _ADVICE
+    return "No TLS connection to {place}" + _ADVICE
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
