@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from scidb_magic.afl.literals import Name
 from scidb_magic.errors import QueryError, UploadError
+from scidb_magic.session import lifecycle
 from scidb_magic.session.connection import Connection, Result
 from scidb_magic.session.exchange import Attached, Attachment
 from scidb_magic.session.settings import Settings, resolve, same_session
@@ -52,16 +53,24 @@ class ManagedSession:
         self.sources = sources or {}
         self.connection = Connection(settings, notify)
         self._db: ManagedDB | None = None
+        self._inside = 0
 
     def __repr__(self) -> str:
         status = self.status()
         return f"<ManagedSession {status.state}, {status.url or 'no server yet'}>"
 
     def __enter__(self) -> ManagedSession:
+        with _lock:
+            self._inside += 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        # Threads share the session: the last one to leave gives the slot back.
+        with _lock:
+            self._inside -= 1
+            last = not self._inside
+        if last:
+            self.connection.release(wait=True)
 
     @property
     def notify(self) -> Callable[[str], None]:
@@ -252,6 +261,16 @@ class ManagedSession:
         """Give the slot back; the next query takes a new one."""
         self.connection.release()
 
+    def release_orphans(self) -> tuple[int, int]:
+        """Free the slots of this user's processes that are gone.
+
+        Returns
+        -------
+        freed, left : int
+            `left` could not be proved to be theirs still, and are left to shim's reaping.
+        """
+        return self.connection.release_orphans()
+
     def reconnect(self) -> None:
         """Give the slot back and take a new one."""
         self.connection.reconnect()
@@ -315,6 +334,16 @@ def _presented(result: Result, columns: list[Column], as_: str, missing: Literal
 _VERIFY: dict[bool | str | None, str] = {True: "yes", False: "no"}
 _lock = threading.Lock()
 _shared: ManagedSession | None = None
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    if _shared is not None:
+        _shared._inside = 0
+
+
+lifecycle.after_fork(_after_fork)
 
 
 def connect(

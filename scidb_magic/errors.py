@@ -173,7 +173,7 @@ class QueryError(ShimError):
         body: str = "",
     ) -> None:
         super().__init__(description, body=body)
-        self.code: str | None = code
+        self.code: str = code
         self.position = position
         self.query_id = query_id
         self.length = length
@@ -250,7 +250,7 @@ class ShimUnreachable(ScidbMagicError):
 
 
 class CertificateNotTrusted(AuthenticationFailed, ShimUnreachable):
-    """No TLS connection: the certificate of the server is not trusted, or it speaks no TLS. Nothing was sent."""
+    """No TLS connection: the certificate is not trusted, or the server speaks no TLS. Nothing was sent."""
 
     status = 0
 
@@ -339,7 +339,7 @@ class BindingError(ScidbMagicError):
 
     def __init__(self, message: str, position: int, length: int = 1) -> None:
         super().__init__(message)
-        self.position = position
+        self.position: int = position
         self.length = length
 
 

@@ -12,9 +12,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from scidb_magic.afl import script
 from scidb_magic.session.connection import Connection
-from scidb_magic.session.exchange import Attachment, Exchange, Query, namespace_prefix
+from scidb_magic.session.exchange import Attachment, Exchange, Query
 
 _BINARY = ("(", "arrow")
 """How the binary formats of ``save`` begin."""
@@ -65,8 +64,7 @@ class Endpoints:
         """Run a query and, where it is saved, bring its output."""
         attachment = self._thread.attachment
         limit = self._connection.settings.max_result_bytes
-        changes = script.kind_of(query) != "read"
-        asked = Query(query, query, 0, changes, namespace_prefix(namespace))
+        asked = Query(query, query, 0, self._connection.changes(query), namespace)
 
         def work(exchange: Exchange) -> tuple[str, bytes]:
             if attachment is not None and attachment.token in query:

@@ -1,8 +1,9 @@
 """One slot of shim for this process: taken at the first query, renewed when it was lost, given back.
 
-A statement goes `_run` -> `_attempts` -> `Exchange`; after a fault `recovery.decide` says what may be done.
+A statement goes `_run` -> `Attempts` -> `Exchange`; after a fault `recovery` says what may be done.
 The thread whose statement runs holds `_turn`; a second thread waits for it. A statement whose session
-was taken away meanwhile (released, closing) is not sent again.
+was taken away meanwhile (released, closing) is not sent again. Between statements an `IdleWatch` looks
+after the session.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from scidb_magic.afl import script
-from scidb_magic.errors import QueryError, QueryOutcomeUnknown, ResultLost, ScidbMagicError
-from scidb_magic.session import lifecycle
-from scidb_magic.session.exchange import Attachment, Exchange, Query, namespace_prefix
+from scidb_magic.errors import QueryError, ScidbMagicError
+from scidb_magic.session import lifecycle, occupancy
+from scidb_magic.session.attempts import Attempts
+from scidb_magic.session.exchange import Attachment, Exchange, Query
+from scidb_magic.session.idle import IdleWatch
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
 from scidb_magic.session.keeper import SlotKeeper
-from scidb_magic.session.recovery import Action, Fate, decide
 from scidb_magic.session.settings import Settings, check
 from scidb_magic.session.status import SessionStatus, Slot
 from scidb_magic.session.wrap import Wrapped, limited, named, show, wrap
@@ -88,11 +90,13 @@ class Connection:
         self.last_words: Callable[[], Iterable[str]] = tuple
         self._keeper = SlotKeeper(settings, self._tell)
         self._pid = os.getpid()
+        self._attempts = Attempts(self._keeper, self._tell)
+        self._watch = IdleWatch(self._look_after)
         self._turn = threading.Lock()
+        self._owner: int | None = None
         self._running = False
         self._cancelled = threading.Event()
         self._has_limit = True
-        self._queries = self._replays = self._bytes = 0
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings, of which only those that are not the session's own may differ."""
@@ -194,6 +198,11 @@ class Connection:
         """Run `work` with the session to itself; after a fault that allows it, once more in a new one."""
         return self._run(work, (), retry, statement)
 
+    def changes(self, bare: str) -> bool:
+        """Whether running the statement twice could change something, for all that we and the user know."""
+        reads = {name.strip().lower() for name in self.settings.read_operators.split(",")}
+        return script.kind_of(bare, reads) != "read"
+
     @property
     def busy(self) -> bool:
         """Whether a statement runs, in whatever thread."""
@@ -215,10 +224,24 @@ class Connection:
 
     # The slot
 
-    def release(self) -> None:
-        """Give the slot back; a running query is cancelled first. The next query takes a new one."""
-        self._keeper.give_back(running=self._running)
+    def release(self, *, wait: bool = False) -> None:
+        """Give the slot back; the next query takes a new one.
+
+        A running query is cancelled first, or, with `wait`, waited for.
+        """
+        if wait and self._owner != threading.get_ident():
+            with self._turn:
+                self._keeper.give_back(running=False)
+        else:
+            self._keeper.give_back(running=self._running)
         lifecycle.unregister(self)
+
+    def release_orphans(self) -> tuple[int, int]:
+        """Free the slots of this user's processes that are gone; how many were freed, and were not.
+
+        What cannot be proved to be ours is left to shim's reaping.
+        """
+        return occupancy.release_orphans(self._keeper.endpoint.client())
 
     def reconnect(self) -> None:
         """Give the slot back and take a new one."""
@@ -230,11 +253,17 @@ class Connection:
         self._keeper.close(running=self._running, last_words=self.last_words())
         lifecycle.unregister(self)
 
+    def reopen(self) -> None:
+        """The process goes on after all: a new slot may be taken."""
+        self._keeper.reopen()
+
     def forget(self) -> None:
-        """In a forked child: slot and lock are the parent's."""
+        """In a forked child: slot, lock and thread are the parent's."""
         self._pid = os.getpid()
         self._turn = threading.Lock()
+        self._owner = None
         self._running = False
+        self._watch.forget()
         self._keeper.forget()
 
     def status(self) -> SessionStatus:
@@ -247,9 +276,9 @@ class Connection:
             self.settings.user,
             self.settings.namespace,
             keeper.since,
-            self._queries,
-            self._replays,
-            self._bytes,
+            self._attempts.queries,
+            self._attempts.replays,
+            self._attempts.bytes,
             keeper.abandoned,
         )
 
@@ -260,9 +289,8 @@ class Connection:
     # Inside
 
     def _query(self, statement: script.Statement, namespace: str | None) -> Query:
-        prefix = namespace_prefix(namespace or self.settings.namespace)
-        changes = script.kind_of(statement.bare) != "read"
-        return Query(statement.bare, statement.bare, 0, changes, prefix)
+        changes = self.changes(statement.bare)
+        return Query(statement.bare, statement.bare, 0, changes, namespace or self.settings.namespace)
 
     def _schema(self, exchange: Exchange, query: Query) -> Schema:
         asked = replace(query, text=show(query.text), offset=0, changes=False)
@@ -301,59 +329,36 @@ class Connection:
         if os.getpid() != self._pid:
             self.forget()
         retry = check("retry", retry or self.settings.retry)
+        if self._owner == threading.get_ident():
+            raise ScidbMagicError(
+                "A statement of this session runs just now: ask for the next after its end."
+            )
         with self._turn:
+            self._owner = threading.get_ident()
             lifecycle.register(self)
             # Of this statement alone: one that was abandoned keeps its own, which stays set.
             cancelled = self._cancelled = threading.Event()
             self._running = True
             try:
                 return interruptible(
-                    lambda: self._attempts(work, attachments, retry, statement, cancelled),
+                    lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
                     self.cancel,
                     self._keeper.retire,
                 )
             finally:
                 self._running = False
+                self._owner = None
                 if self._keeper.state == "running":
                     self._keeper.set_state("idle")
+                self._watch.wake()
 
-    def _attempts(
-        self,
-        work: Callable[[Exchange], T],
-        attachments: Sequence[Attachment],
-        retry: str,
-        statement: str,
-        cancelled: threading.Event,
-    ) -> T:
-        self._queries += bool(statement)
-        replayed = False
-        while True:
-            client, sid = self._keeper.acquire(cancelled)
-            self._keeper.set_state("running")
-            exchange = Exchange(client, sid, attachments, cancelled=cancelled)
-            try:
-                return work(exchange)
-            except ScidbMagicError as error:
-                action = self._after_fault(exchange, error, retry)
-                if action is not Action.REPLAY or replayed:
-                    final = _final(action, error, statement)
-                    if final is error:
-                        raise
-                    raise final from error
-            finally:
-                self._bytes += exchange.bytes
-            replayed = True
-            self._replays += 1
-            self._keeper.set_state("reconnecting")
-            self._tell("The server had dropped the session: took a new one and sent the statement again.")
-
-    def _after_fault(self, exchange: Exchange, error: ScidbMagicError, retry: str) -> Action:
-        if self._keeper.sid != exchange.sid or self._keeper.closing:
-            return Action.FAIL
-        decision = decide(exchange.phase, error)
-        if decision.fate is not Fate.KEEP:
-            self._keeper.drop(decision.fate, error)
-        return decision.action(exchange.changes, retry)
+    def _look_after(self) -> float | None:
+        if not self._turn.acquire(blocking=False):
+            return None  # the running statement wakes the watch at its end
+        try:
+            return self._keeper.look_after()
+        finally:
+            self._turn.release()
 
     def _tell(self, notice: str) -> None:
         in_waiting_thread(lambda: self.notify(notice))
@@ -378,20 +383,3 @@ def one_statement(afl: str) -> script.Statement:
             f"One AFL statement is expected here, found {found}; a %%scidb cell takes several."
         )
     return statements[0]
-
-
-def _final(action: Action, error: ScidbMagicError, statement: str) -> ScidbMagicError:
-    """What the user is told of a fault after which the statement was not sent again."""
-    first = " ".join(statement.split())
-    shown = first if len(first) <= 60 else first[:57] + "…"
-    if action is Action.UNKNOWN:
-        return QueryOutcomeUnknown(
-            f"The connection broke while '{shown}' ran: it may or may not have been done. Look at the array"
-            " (%scidb show NAME, versions(NAME)) before you run it again.",
-            statement=statement,
-        )
-    if action is Action.LOST:
-        return ResultLost(
-            f"'{shown}' ran, but its result was lost, and running it twice may change something."
-        )
-    return error

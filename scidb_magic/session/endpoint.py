@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scidb_magic.errors import ScidbMagicError
+from scidb_magic.session import lifecycle
 from scidb_magic.session.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ EMBEDDED = "embedded:"
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)*\s*$")
 _default_lock = threading.Lock()
 _default_url: str | None = None
+
+
+def _after_fork() -> None:
+    global _default_lock
+    _default_lock = threading.Lock()
+
+
+lifecycle.after_fork(_after_fork)
 
 
 def default_url(notify: Callable[[str], None]) -> str:
@@ -65,6 +74,11 @@ class Endpoint:
     @property
     def embedded(self) -> bool:
         return (self.url or "").startswith(EMBEDDED)
+
+    @property
+    def ends_with_us(self) -> bool:
+        """Whether the server is the embedded one of this process alone, and every slot ends with it."""
+        return self.url == EMBEDDED
 
     def client(self) -> ShimClient:
         """A client of a server that, if it is the embedded one, runs."""

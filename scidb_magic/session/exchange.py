@@ -5,16 +5,24 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from scidb_magic.afl.literals import quote
-from scidb_magic.errors import QueryError, ResultTooLarge, UploadError
-from scidb_magic.session.recovery import Phase
+from scidb_magic.errors import QueryError, ResultTooLarge, ScidbMagicError, UploadError
+from scidb_magic.session.proof import Proof
+from scidb_magic.session.recovery import Action, Fate, Phase, decide
+from scidb_magic.session.waiting import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from scidb_magic.shim.client import ShimClient
+    from scidb_magic.session.held import Held
+    from scidb_magic.shim.download import Download
+
+T = TypeVar("T")
+
+PUBLIC = "public"
+"""The namespace of a new session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +60,28 @@ class Query:
         Where `statement` begins in `text`.
     changes : bool
         Whether running it twice could change something.
-    prefix : str, optional
-        Statement to run first, for the namespace.
+    namespace : str, optional
+        That its unqualified names mean.
     """
 
     text: str
     statement: str
     offset: int = 0
     changes: bool = False
-    prefix: str | None = None
-
-
-def namespace_prefix(namespace: str | None) -> str | None:
-    """The statement that has to run before a query for its unqualified names to mean `namespace`."""
-    return f"set_namespace({quote(namespace)})" if namespace and namespace != "public" else None
+    namespace: str | None = None
 
 
 class Exchange:
-    """One statement's requests on session `sid`; remembers which phase a fault happened in.
+    """One statement's requests on a session; remembers which phase a fault happened in.
+
+    Parameters
+    ----------
+    session : Held
+    attachments : sequence of Attachment
+    cancelled : threading.Event
+        Set, no further query is sent.
+    patience : float
+        Seconds for which a broken download may wait to go on.
 
     Attributes
     ----------
@@ -83,19 +95,21 @@ class Exchange:
 
     def __init__(
         self,
-        client: ShimClient,
-        sid: str,
+        session: Held,
         attachments: Sequence[Attachment] = (),
         *,
         cancelled: threading.Event,
+        patience: float,
     ) -> None:
-        self.client = client
-        self.sid = sid
+        self.session = session
+        self.client = session.client
+        self.sid = session.sid
         self.phase = Phase.EXECUTE
         self.changes = False
         self.bytes = 0
         self._attachments = list(attachments)
         self._cancelled = cancelled
+        self._patience = patience
         self._files: dict[str, str] = {}
 
     def attach(self, attachment: Attachment) -> None:
@@ -127,24 +141,32 @@ class Exchange:
         self._send_attachments(query.text)
         text = self._named(query.text)
         self.phase = Phase.EXECUTE
+        moved: QueryError | None = None
         try:
-            return self.client.execute_query(
+            query_id = self.client.execute_query(
                 self.sid,
                 text,
                 save=save,
                 atts_only=atts_only,
-                prefix=query.prefix,
+                prefix=self._namespace_prefix(query.namespace),
                 result_size_limit=result_size_limit,
             )
         except QueryError as error:
-            raise self._moved(error, query, text) from None
+            moved = self._moved(error, query, text)
+        if save is not None and not (moved and moved.position is not None):
+            # The output is another one now, or, after a failure at run time, perhaps.
+            self.session.proof = None
+        if moved is not None:
+            raise moved
+        return query_id
 
     def read_text(self) -> str:
         """The saved output of the last query, a text format."""
-        self.phase = Phase.READ
-        body = self.client.read_lines(self.sid)
-        self.bytes += len(body)
-        return body.decode("utf-8", "surrogateescape")
+        from scidb_magic.shim.download import Download
+
+        download = Download(lines=True)
+        self._read(lambda: self.client.download(self.sid, download), download)
+        return download.body.decode("utf-8", "surrogateescape")
 
     def read_bytes(self, limit: int) -> bytes:
         """The saved output of the last query, a binary format.
@@ -162,23 +184,78 @@ class Exchange:
                 size=size,
                 limit=limit,
             )
-        body = self.client.read_bytes(self.sid)
-        self.bytes += len(body)
-        return body
+        return self._downloaded(None)
 
     def read_part(self, end: int) -> tuple[bytes, bool]:
         """The first `end` bytes of the saved output, and whether that is all of it."""
         size = self.size()
         if size <= end:
-            return self.read_bytes(end), True
-        body = self.client.read_bytes(self.sid, start=0, end=end - 1)
-        self.bytes += len(body)
-        return body, False
+            return self._downloaded(None), True
+        return self._downloaded(end), False
 
     def size(self) -> int:
         """Size in bytes of the saved output."""
+        head = self._read(lambda: self.client.head(self.sid, lines=False))
+        self._saw(False, head.etag)
+        return head.size
+
+    def _downloaded(self, end: int | None) -> bytes:
+        from scidb_magic.shim.download import Download
+
+        download = Download(lines=False, end=end)
+        self._read(lambda: self.client.download(self.sid, download), download)
+        return download.body
+
+    def _read(self, request: Callable[[], T], download: Download | None = None) -> T:
+        """The answer of a request for the saved output, asked for again where `recovery` says to go on.
+
+        A download goes on where it broke off: from the same session, with no statement since, after a
+        proof that the output is still the one whose beginning we have.
+        """
         self.phase = Phase.READ
-        return self.client.head(self.sid, lines=False).size
+        backoff = Backoff(self._patience, immediate=True)
+        while True:
+            before = download.received if download is not None else 0
+            fault: ScidbMagicError | None = None
+            try:
+                return request()
+            except ScidbMagicError as error:
+                fault = error
+            finally:
+                if download is not None:
+                    self._saw(download.lines, download.etag)
+                    self.bytes += download.received - before
+            if download is not None and download.received > before:
+                backoff = Backoff(self._patience, immediate=True)
+            decision = decide(Phase.READ, fault)
+            if decision.read is not Action.RESUME or not self._may_go_on(decision.fate, backoff):
+                raise fault
+
+    def _may_go_on(self, fate: Fate, backoff: Backoff) -> bool:
+        while backoff.pause(self._cancelled):
+            if fate is Fate.KEEP:
+                return True
+            known = self.session.proof
+            if known is None:
+                return False
+            try:
+                return known.holds(self.client, self.sid)
+            except ScidbMagicError as error:
+                if decide(Phase.PROVE, error).read is not Action.AGAIN:
+                    return False
+        return False
+
+    def _saw(self, lines: bool, etag: str | None) -> None:
+        if etag is not None:
+            self.session.proof = Proof(lines, etag)
+
+    def _namespace_prefix(self, namespace: str | None) -> str | None:
+        """The statement to run first: a namespace stays in force on a connection of SciDB until the next."""
+        wanted = namespace or PUBLIC
+        if wanted == PUBLIC and self.session.namespace in (None, PUBLIC):
+            return None
+        self.session.namespace = wanted
+        return f"set_namespace({quote(wanted)})"
 
     def _send_attachments(self, text: str) -> None:
         """Send what `text` reads. A session of shim has one input file, so that is one attachment."""

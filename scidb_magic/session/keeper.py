@@ -1,41 +1,57 @@
-"""The slot itself: taken when it is needed, waited for on a full server, given back.
+"""The slot itself: taken when it is needed, waited for on a full server, proved, given back.
 
-`sid` is set and cleared without a lock, so that the end of the process, which may interrupt anything,
-can always give the slot back.
+::
+
+    acquire ──▶ session (a `Held`) ──▶ give_back, close ──▶ free
+                   │        ▲                 │ no answer in time
+                   │        └── acquire ◀──   ▼
+                   ├─▶ drop: gone, or perhaps somebody else's
+                   └─▶ retire ────────────▶ leaving: ended in the background, before a new one is taken
+
+`session` is set and cleared without a lock, so that the end of the process, which may interrupt anything,
+can always give the slot back. `closing` is set first, and forbids any new session.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import random
 import threading
-import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from scidb_magic.errors import (
-    OutOfResources,
     QueryError,
     ScidbMagicError,
     SessionClosed,
     ShimUnreachable,
     SlotsExhausted,
 )
+from scidb_magic.session import ending, occupancy, proof
 from scidb_magic.session.endpoint import Endpoint
+from scidb_magic.session.guard import Guard
+from scidb_magic.session.held import Held
 from scidb_magic.session.recovery import Action, Fate, Phase, decide
-from scidb_magic.session.settings import Secret, Settings
-from scidb_magic.session.status import Slot
+from scidb_magic.session.waiting import Backoff, Deadline
 
 if TYPE_CHECKING:
+    from scidb_magic.session.settings import Settings
+    from scidb_magic.session.status import Slot
     from scidb_magic.shim.client import ShimClient
 
 log = logging.getLogger("scidb_magic")
 
-FIRST_WAIT = 0.5
-LONGEST_WAIT = 5.0
-"""Seconds between two requests for a slot on a full server, first and at most."""
+TELL_AFTER = 1.0
+"""Seconds without a connection after which a line says so."""
+
+RECORD_AFTER = 2.0
+"""Seconds after a use at which the ledger hears of it."""
+
+_GONE = "The server had dropped the session: took a new one."
+_UNPROVED = "The session could not be proved to be still ours: left it to the server and took a new one."
+_CANCELLED = "The statement was cancelled before it had a slot."
 
 
 class SlotKeeper:
@@ -49,15 +65,16 @@ class SlotKeeper:
 
     Attributes
     ----------
-    sid : str or None
-        The session id that we hold; never shown to anybody.
+    session : Held or None
+    abandoned : int
+        Sessions left to shim's reaping, because they may be somebody else's by now.
     state, since : str, datetime
         See `scidb_magic.session.status.SessionStatus`.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
         self.endpoint = Endpoint(settings, notify)
-        self.sid: str | None = None
+        self.session: Held | None = None
         self.version: str | None = None
         self.abandoned = 0
         self.state = "unconnected"
@@ -65,21 +82,31 @@ class SlotKeeper:
         self.closing = False
         self._settings = settings
         self._notify = notify
+        self._begin()
+
+    def _begin(self) -> None:
         self._pid = os.getpid()
         self._generation = 0
+        self._leaving: Held | None = None
+        self._free = threading.Event()
+        self._free.set()
         self._settled = threading.Event()
         self._settled.set()
-        self._retired: tuple[ShimClient, str] | None = None
-        self._retiring: threading.Thread | None = None
+
+    @property
+    def sid(self) -> str | None:
+        """The session id that we hold; never shown to anybody."""
+        session = self.session
+        return session.sid if session is not None else None
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings for the same session."""
         self._settings = settings
 
-    def acquire(self, cancelled: threading.Event) -> tuple[ShimClient, str]:
-        """The client and the session to send a statement with; takes a slot if there is none.
+    def acquire(self, cancelled: threading.Event) -> Held:
+        """The session to send a statement with; takes a slot if there is none.
 
-        `cancelled` ends a wait for a slot; a slot that comes after it, or after `retire`, is given back.
+        `cancelled` ends every wait; a slot that comes after it, or after `retire`, is given back.
 
         Raises
         ------
@@ -87,187 +114,268 @@ class SlotKeeper:
         """
         generation = self._generation
         self._refuse_while_closing()
-        if self._retiring is not None:
-            self._retiring.join(self._settings.slot_wait)
-            self._retiring = None
+        self._wait_for_the_old_slot(cancelled)
         try:
             client = self.endpoint.client()
-            sid = self.sid
-            if sid is None:
+            session = self.session
+            if session is not None and session.client is not client:
+                # The embedded server was started anew: nothing of the old one is left.
+                self.drop(Fate.FORGET)
+                session = None
+            if session is not None and not session.trusted:
+                session = self._proved(session, cancelled)
+            if session is None:
                 self._settled.clear()
-                sid = self._take(client, cancelled, generation)
+                session = self._take(client, cancelled, generation)
                 self.set_state("idle")
         except ShimUnreachable:
             self.set_state("unreachable")
             raise
         finally:
             self._settled.set()
-        return client, sid
+        return session
 
     def give_back(self, *, running: bool) -> None:
         """Release the slot, if there is one; a running query is cancelled first."""
-        client, sid = self.endpoint.known_client(), self.sid
-        self.sid = None
-        if client is None or sid is None or self._pid != os.getpid():
-            return
-        self.set_state("released")
-        _end_session(client, sid, running, self._settings.release_timeout)
+        self._give_back(running, Deadline(self._settings.release_timeout))
 
-    def drop(self, fate: Fate, error: ScidbMagicError) -> None:
-        """Stop using an id that is gone, or that may be somebody else's by now."""
-        self.sid = None
-        self.abandoned += fate is Fate.ABANDON
-        self.set_state("unreachable" if isinstance(error, ShimUnreachable) else "released")
+    def drop(self, fate: Fate, *, unreachable: bool = False) -> None:
+        """Stop using an id; what becomes of it, `fate` says."""
+        session, self.session = self.session, None
+        if session is None:
+            return
+        self.set_state("unreachable" if unreachable else "released")
+        if fate is Fate.RETURN and proof.surely(session.client, session.sid, session.proof):
+            self._leave(session)
+        else:
+            self._over(session, Fate.FORGET if fate is Fate.FORGET else Fate.ABANDON)
 
     def retire(self) -> None:
         """Leave a query to itself: its slot is cancelled and released in the background."""
-        client, sid = self.endpoint.known_client(), self.sid
         self._generation += 1
-        self.sid = None
-        if client is None or sid is None:
-            return
-        self.set_state("released")
-        self._retired = client, sid
-
-        def end() -> None:
-            _end_session(client, sid, True, None)
-            self._retired = None
-
-        self._retiring = threading.Thread(target=end, name="scidb_magic release", daemon=True)
-        self._retiring.start()
+        session, self.session = self.session, None
+        if session is not None:
+            self.set_state("released")
+            self._leave(session)
 
     def close(self, *, running: bool, last_words: Iterable[str] = ()) -> None:
-        """Give everything back for good; no slot is ever taken again.
+        """Give everything back for good; no slot is ever taken again, unless `reopen` allows it.
 
-        `last_words` are statements to run before, if that takes no longer than a release may.
+        All of it within `release_timeout`; what is not done by then the guardian does.
+        `last_words` are statements to run before, if there is time.
         """
         self.closing = True
         if self._pid != os.getpid():
             return
-        timeout = self._settings.release_timeout
+        deadline = Deadline(self._settings.release_timeout)
         # A slot that is on its way: the thread that takes it sees `closing` and gives it back.
-        self._settled.wait(timeout)
-        if self._retired is not None:
-            _end_session(*self._retired, True, timeout)
-        client, sid = self.endpoint.known_client(), self.sid
-        if client is not None and sid is not None and not running:
-            _speak(client, sid, last_words, timeout)
-        self.give_back(running=running)
+        self._settled.wait(deadline.left)
+        leaving = self._leaving
+        if leaving is not None:
+            self._answered(leaving, leaving.end(running=True, seconds=deadline.left))
+        session = self.session
+        if session is not None and not running and session.trusted:
+            _speak(session, last_words, deadline.left / 2)
+        self._give_back(running, deadline)
         self.endpoint.close()
+
+    def reopen(self) -> None:
+        """The process goes on after all."""
+        self.closing = False
 
     def forget(self) -> None:
         """In a forked child: the slot is the parent's."""
-        self._pid = os.getpid()
-        self.sid = None
-        self._settled = threading.Event()
-        self._settled.set()
-        self._retired = self._retiring = None
+        for session in (self.session, self._leaving):
+            if session is not None:
+                session.forget()
+        self.session = None
+        self._begin()
         self.endpoint.forget()
         self.set_state("unconnected")
+
+    def look_after(self) -> float | None:
+        """Tell the ledger of the last use, get a proof, give an idle slot back: whichever is due.
+
+        Returns
+        -------
+        float or None
+            Seconds until something is due again; None: nothing will be, before the next statement.
+        """
+        session, idle_release = self.session, self._settings.idle_release
+        if session is None or self.closing:
+            return None
+        idle = session.used.age
+        if idle_release and idle >= idle_release:
+            self.give_back(running=False)
+            return None
+        if not session.recorded and idle >= RECORD_AFTER:
+            session.record()
+        if session.unproved and session.trusted and idle >= proof.FRESH_PROOF:
+            session.get_proof()
+        due = [
+            *([RECORD_AFTER] if not session.recorded else []),
+            *([proof.FRESH_PROOF] if session.unproved and session.trusted else []),
+            *([idle_release] if idle_release else []),
+        ]
+        return max(min(due) - idle, 0.01) if due else None
 
     def set_state(self, state: str) -> None:
         if state != self.state:
             self.state, self.since = state, datetime.now(timezone.utc)
 
     def slots(self) -> list[Slot]:
-        """All slots as the server lists them, or only ours where it does not (shim without DEBUG)."""
+        """All slots as the server lists them, or those that the ledger knows where it does not."""
         client = self.endpoint.known_client()
         if client is None and not self.endpoint.embedded:
             client = self.endpoint.client()
-        mine = self.sid[:6] if self.sid else None
-        listing = client.debug() if client is not None else None
-        if listing is None:
-            return [Slot(None, mine, "mine", pid=os.getpid())] if mine else []
-        return [_slot(number, prefix, free, mine) for number, prefix, free in _listed(listing)]
+        return occupancy.slots(client, self.sid) if client is not None else []
 
     def _refuse_while_closing(self) -> None:
         if self.closing:
-            raise SessionClosed("The session is closing with its process and takes no new query.")
+            raise SessionClosed("The session is closed and takes no new query; connect() makes another.")
 
-    def _take(self, client: ShimClient, cancelled: threading.Event, generation: int) -> str:
-        if self.version is None:
-            self.version = client.version()
-        sid = Secret(self._new_session(client, cancelled))
-        if generation == self._generation:
-            self.sid = sid
-        if self.closing or cancelled.is_set() or generation != self._generation:
-            if self.sid == sid:
-                self.sid = None
-            _end_session(client, sid, False, self._settings.release_timeout)
+    def _wait_for_the_old_slot(self, cancelled: threading.Event) -> None:
+        backoff = Backoff(self._settings.slot_wait)
+        while not self._free.is_set() and not cancelled.is_set():
+            if self._free.wait(0.1):
+                return
+            if backoff.waited > self._settings.slot_wait:
+                raise SlotsExhausted(
+                    f"The query that was left alone still runs on the server, after {backoff.waited:.0f} s,"
+                    " and holds this notebook's slot: wait, or have it cancelled there (list('queries'))."
+                )
+
+    def _proved(self, session: Held, cancelled: threading.Event) -> Held | None:
+        wait = Backoff(self._settings.connect_wait)
+        fate = proof.fate(session.client, session.sid, session.proof, wait, cancelled)
+        if fate is Fate.KEEP:
+            return session
+        self.drop(fate)
+        self._notify(_GONE if fate is Fate.FORGET else _UNPROVED)
+        return None
+
+    def _take(self, client: ShimClient, cancelled: threading.Event, generation: int) -> Held:
+        guard = Guard() if self._settings.guardian and not self.endpoint.ends_with_us else None
+        if guard is not None:
+            guard.start()
+        try:
+            session = Held(client, self._new_session(client, cancelled), guard)
+        except BaseException:
+            if guard is not None:
+                guard.dismiss()
+            raise
+        wanted = generation == self._generation
+        if wanted:
+            self.session = session
+        if self.closing or cancelled.is_set() or not wanted:
+            if self.session is session:
+                self.session = None
+            self._answered(session, session.end(running=False, seconds=self._settings.release_timeout))
             self._refuse_while_closing()
-            raise SessionClosed("The statement was cancelled before it had a slot.")
-        return sid
+            raise SessionClosed(_CANCELLED)
+        if self.version is None:
+            with contextlib.suppress(ScidbMagicError):
+                self.version = client.version()
+        return session
 
     def _new_session(self, client: ShimClient, cancelled: threading.Event) -> str:
         settings = self._settings
         user, password = (None, None) if self.endpoint.embedded else (settings.user, settings.password)
-        started = time.monotonic()
-        delay = FIRST_WAIT
+        for_slot, for_server = Backoff(settings.slot_wait), Backoff(settings.connect_wait)
+        told = False
         while True:
+            self._refuse_while_closing()
             try:
                 return client.new_session(user=user, password=password, admin=settings.admin)
-            except OutOfResources as error:
-                waited = time.monotonic() - started
-                may_wait = decide(Phase.NEW_SESSION, error).read is Action.WAIT
-                if not may_wait or waited + delay > settings.slot_wait:
-                    raise SlotsExhausted(
-                        f"The server has no free slot ({_occupancy(client)}); waited {waited:.0f} s. Close"
-                        " notebooks that are done, run %scidb release in them, or raise slot_wait."
-                    ) from None
-                if delay == FIRST_WAIT:
-                    self._notify(
-                        f"The server has no free slot ({_occupancy(client)}): waiting for up to"
-                        f" {settings.slot_wait:.0f} s. %scidb release in another notebook frees one."
-                    )
-            if cancelled.wait(delay):
+            except ScidbMagicError as error:
+                decision = decide(Phase.NEW_SESSION, error)
+                self.abandoned += decision.fate is Fate.ABANDON
+                if decision.read is Action.QUEUE:
+                    if not for_slot.pauses:
+                        self._notify(occupancy.full(client, settings.slot_wait))
+                    if for_slot.pause(cancelled):
+                        continue
+                    final: ScidbMagicError = SlotsExhausted(occupancy.exhausted(client, for_slot.waited))
+                elif decision.read is Action.AGAIN:
+                    if not told and for_server.waited > TELL_AFTER:
+                        told = True
+                        self._notify(f"{error} Trying for up to {settings.connect_wait:.0f} s.")
+                    if for_server.pause(cancelled):
+                        continue
+                    final = _unreachable(error, client, for_server.waited)
+                else:
+                    raise
+            if cancelled.is_set():
                 self._refuse_while_closing()
-                raise SessionClosed("The statement was cancelled before it had a slot.")
-            delay = min(delay * 1.5, LONGEST_WAIT) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+                raise SessionClosed(_CANCELLED)
+            raise final
+
+    def _give_back(self, running: bool, deadline: Deadline) -> None:
+        session, self.session = self.session, None
+        if session is None or self._pid != os.getpid():
+            return
+        self.set_state("released")
+        if not session.trusted and (fate := _still_ours(session, deadline)) is not Fate.KEEP:
+            self._over(session, fate)
+            return
+        self._leaving = session
+        self._free.clear()
+        self._answered(session, session.end(running=running, seconds=deadline.left))
+
+    def _answered(self, session: Held, fate: Fate | None) -> None:
+        """The server's answer to the release, or None. While closing, the guardian sees to the rest."""
+        if fate is not None:
+            self._over(session, fate)
+        elif not self.closing:
+            self._leave(session)
+
+    def _leave(self, session: Held) -> None:
+        self._leaving = session
+        self._free.clear()
+        try:
+            ending.Retirement(session, lambda fate: self._over(session, fate or Fate.FORGET))
+        except RuntimeError:
+            # Python 3.12 starts no thread once the interpreter is ending.
+            fate = session.end(running=True, seconds=self._settings.release_timeout)
+            self._over(session, fate or Fate.FORGET)
+
+    def _over(self, session: Held, fate: Fate) -> None:
+        self.abandoned += fate is Fate.ABANDON
+        session.let_go()
+        if self._leaving is session or self._leaving is None:
+            self._leaving = None
+            self._free.set()
 
 
-def _listed(listing: str) -> list[tuple[int, str | None, bool]]:
-    from scidb_magic.shim import slots
-
-    return [(line.number, line.sid_prefix, line.free) for line in slots.parse(listing)]
-
-
-def _slot(number: int, prefix: str | None, free: bool, mine: str | None) -> Slot:
-    if free:
-        return Slot(number, None, "free")
-    if mine is not None and prefix == mine:
-        return Slot(number, prefix, "mine", pid=os.getpid())
-    return Slot(number, prefix, "other")
-
-
-def _occupancy(client: ShimClient) -> str:
+def _still_ours(session: Held, deadline: Deadline) -> Fate:
     try:
-        listing = client.debug()
+        return proof.fate(session.client, session.sid, session.proof, Backoff(deadline.left / 2), _NEVER)
     except ScidbMagicError:
-        listing = None
-    if listing is None:
-        return "it does not list its slots"
-    return f"all {sum(not free for _, _, free in _listed(listing))} are taken"
+        return Fate.ABANDON
 
 
-def _speak(client: ShimClient, sid: str, statements: Iterable[str], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+_NEVER = threading.Event()
+
+
+def _unreachable(error: ScidbMagicError, client: ShimClient, waited: float) -> ScidbMagicError:
+    if not isinstance(error, ShimUnreachable):
+        return error
+    return ShimUnreachable(
+        f"{error} ({client.shown_url}, {error.reason}; tried for {waited:.0f} s)",
+        reason=error.reason,
+        sent=error.sent,
+    )
+
+
+def _speak(session: Held, statements: Iterable[str], seconds: float) -> None:
+    deadline = Deadline(seconds)
     for statement in statements:
-        left = deadline - time.monotonic()
-        if left <= 0:
+        if deadline.over:
             return
         try:
-            client.execute_query(sid, statement, timeout=left)
+            session.client.execute_query(session.sid, statement, timeout=deadline.left)
         except QueryError as error:
             log.debug("%s at the end of a session: %s", error.code, error)
         except ScidbMagicError as error:
             log.debug("%s at the end of a session: %s", type(error).__name__, error)
             return
-
-
-def _end_session(client: ShimClient, sid: str, running: bool, timeout: float | None) -> None:
-    # Shim answers a release only after the query's end, so a running query is cancelled first.
-    for end in (client.cancel, client.release_session) if running else (client.release_session,):
-        try:
-            end(sid, timeout=timeout)
-        except ScidbMagicError as error:
-            log.debug("%s at the end of a session: %s", type(error).__name__, error)

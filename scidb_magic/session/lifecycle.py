@@ -1,13 +1,14 @@
 """Every way a process can end or fork, and who has to be told.
 
-One registry a process. What is registered here is called
+One registry a process. What is registered here is closed
 
 * by ``atexit``, when the interpreter ends;
-* by the chained SIGTERM handler, which then hands the signal on to the former handler;
+* in a child of multiprocessing, where atexit does not run, by its finalizers;
+* by the chained handlers of SIGTERM and SIGHUP (`signals`);
 * by the wrapped ``do_shutdown`` of an IPython kernel (the notebook room wraps it and calls `closing`);
-* after a fork, in the child, which forgets what is its parent's.
 
-A callback runs only in the process that registered it.
+and forgotten after a fork, in the child, for it is its parent's. A callback runs only in the process
+that registered it. Where none of them runs (SIGKILL, a crash), the guardian frees the slot.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import signal
+import sys
 import threading
-from types import FrameType
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
+
+from scidb_magic.session.signals import Chain
 
 
 class Endable(Protocol):
@@ -27,18 +30,22 @@ class Endable(Protocol):
     def close(self) -> None:
         """Give everything back, quickly and without waiting for a running query."""
 
+    def reopen(self) -> None:
+        """The process goes on after all."""
+
     def forget(self) -> None:
         """Drop everything without telling the server: it belongs to the parent process."""
 
 
+log = logging.getLogger("scidb_magic")
+
 # Reentrant, for a signal handler may come while its own thread registers.
 _lock = threading.RLock()
-log = logging.getLogger("scidb_magic")
 _members: dict[int, Endable] = {}
+_closed: list[Endable] = []
 _pid = os.getpid()
-_former_sigterm: Any = None
-_sigterm_is_ours = False
-_hooked = False
+_hooked_in: int | None = None
+_fork_hooked = False
 
 
 def register(member: Endable) -> None:
@@ -46,16 +53,19 @@ def register(member: Endable) -> None:
     with _lock:
         _members[id(member)] = member
     _hook_process()
-    _hook_sigterm()
+    _signals.hook()
 
 
 def unregister(member: Endable) -> None:
-    """The end of the process no longer concerns `member`; the last one out takes the signal handler along."""
+    """The end of the process no longer concerns `member`; the last one out takes the hooks along."""
+    global _hooked_in
     with _lock:
         _members.pop(id(member), None)
         last = not _members
     if last:
-        _unhook_sigterm()
+        _signals.unhook()
+        atexit.unregister(closing)
+        _hooked_in = None
 
 
 def closing() -> None:
@@ -65,59 +75,53 @@ def closing() -> None:
     """
     if os.getpid() != _pid:
         return
-    for member in reversed(list(_members.values())):
+    _closed[:] = _members.values()
+    for member in reversed(_closed):
         try:
             member.close()
         except Exception:  # the others have slots to give back too
             log.warning("A session could not be closed.", exc_info=True)
 
 
-def _hook_process() -> None:
-    global _hooked
-    if _hooked:
-        return
-    _hooked = True
-    atexit.register(closing)
+def after_fork(renew: Callable[[], None]) -> None:
+    """Call `renew` in every forked child, where locks and threads are the parent's."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(after_in_child=renew)
 
 
-def _after_fork() -> None:
-    global _pid, _lock
+def _going_on() -> None:
+    """The signal that closed the members did not end the process."""
+    for member in _closed:
+        member.reopen()
+
+
+_signals = Chain(closing, _going_on)
+
+
+def _hook_process() -> None:
+    global _hooked_in, _fork_hooked
+    if _hooked_in == os.getpid():
+        return
+    _hooked_in = os.getpid()
+    atexit.register(closing)
+    if not _fork_hooked:
+        _fork_hooked = True
+        after_fork(_forget_the_parents)
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None and processes.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        Finalize(None, closing, exitpriority=100)
+
+
+def _forget_the_parents() -> None:
+    global _pid, _lock, _hooked_in
     _lock = threading.RLock()
     _pid = os.getpid()
+    _hooked_in = None
+    atexit.unregister(closing)
     members = list(_members.values())
     _members.clear()
+    _closed.clear()
     for member in members:
         member.forget()
-
-
-def _hook_sigterm() -> None:
-    """Chain our handler in front of the former one; possible only in the main thread."""
-    global _former_sigterm, _sigterm_is_ours
-    if _sigterm_is_ours or threading.current_thread() is not threading.main_thread():
-        return
-    _former_sigterm = signal.signal(signal.SIGTERM, _on_sigterm)
-    _sigterm_is_ours = True
-
-
-def _unhook_sigterm() -> None:
-    global _former_sigterm, _sigterm_is_ours
-    if not _sigterm_is_ours or threading.current_thread() is not threading.main_thread():
-        return
-    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
-        signal.signal(signal.SIGTERM, _former_sigterm if _former_sigterm is not None else signal.SIG_DFL)
-    _former_sigterm, _sigterm_is_ours = None, False
-
-
-def _on_sigterm(number: int, frame: FrameType | None) -> None:
-    former = _former_sigterm  # the last member that is closed takes our handler away
-    if former is signal.SIG_IGN:
-        return
-    closing()
-    if callable(former):
-        former(number, frame)
-    else:
-        # IPython swallows a SystemExit from a handler, so the signal itself has to end the process.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,120 +1,215 @@
-"""What may be done after a fault: phase × situation × kind of statement -> decision.
+"""What may be done after a fault: phase × situation × kind of statement -> fate of the session, action.
 
-One table, and no other place decides. The facts behind the rows (observed on shim 19.11):
+One table, and no other place decides. The facts behind its rows (observed on shim 19.11):
 
 * 400, 404, 409, 410, 416: the query was not run; 404 also says that the session is gone.
 * 406: the query failed and was rolled back; the session stays.
 * 500, 502: shim released the session; the query may have run.
+* 503: no slot; or, of a statement, that a proxy in front of shim did not let it through.
 * refused: nothing was sent, but shim may have been restarted. It gives out the same ids again after
   a start, so the old id may be somebody else's by now: it is abandoned, never used nor released.
-* no answer to a request that was sent: the query may run on in SciDB.
+* timeout (of the connect), dns, tls: nothing was sent.
+* reset, half: no answer, or a part of one, to a request that was sent: the query may run on in SciDB, and
+  shim may have been restarted; only a proof shows that the id is still ours.
+* a 404 to `execute_query` means not run, to a read that the query has run and its result is gone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum
+from typing import Literal
 
-from scidb_magic.errors import NotShim, ScidbMagicError, ShimError, ShimUnreachable
+from scidb_magic.errors import (
+    NotShim,
+    QueryOutcomeUnknown,
+    RequestTooLong,
+    ResultLost,
+    ScidbMagicError,
+    ShimError,
+    ShimUnreachable,
+)
 
 
 class Phase(Enum):
     """Which request met the fault."""
 
-    NEW_SESSION = auto()
-    UPLOAD = auto()
-    EXECUTE = auto()
-    READ = auto()
+    NEW_SESSION = "new_session"
+    PROVE = "prove"
+    UPLOAD = "upload"
+    EXECUTE = "execute"
+    READ = "read"
+    RELEASE = "release"
 
 
 class Fate(Enum):
-    """What becomes of the session id that we hold."""
+    """What becomes of the session id that we hold.
 
-    KEEP = auto()
-    FORGET = auto()
-    ABANDON = auto()
+    A proof is a HEAD on our last saved output with the Etag that we know, see `session.proof`.
+    """
+
+    KEEP = "keep"
+    FORGET = "forget"
+    """It is gone."""
+    ABANDON = "abandon"
+    """It may be somebody else's: neither used nor released, left to shim's reaping, and counted."""
+    RETURN = "return"
+    """Released if it is proved ours, else abandoned."""
+    PROVE = "prove"
+    """Kept if it is proved ours, else abandoned."""
 
 
 class Action(Enum):
-    """What the connection does next."""
+    """What is done next."""
 
-    FAIL = auto()
-    REPLAY = auto()
-    WAIT = auto()
-    UNKNOWN = auto()
-    LOST = auto()
+    FAIL = "fail"
+    AGAIN = "again"
+    """It surely did not run: sent again, and again, for up to `connect_wait` seconds."""
+    REPLAY = "replay"
+    """Sent again once, in a new session."""
+    RESUME = "resume"
+    """The rest is read, from the same session; where that cannot be proved, as after a 404."""
+    QUEUE = "queue"
+    """Asked for again for up to `slot_wait` seconds."""
+    UNKNOWN = "unknown"
+    """It may or may not have run."""
+    LOST = "lost"
+    """It ran, and its result is gone."""
+    DONE = "done"
+    """Nothing more to do."""
+
+
+SITUATIONS = (
+    *("refused", "dns", "tls", "timeout", "reset", "half", "slow"),
+    *("400", "401", "404", "406", "409", "410", "too-large", "416", "500", "502", "503", "not-shim"),
+)
+"""``timeout`` is that of the connect; ``slow``: no answer within the time that was given for it."""
+
+_ROWS = """
+phase        situations                               fate     read    change
+
+new_session  refused timeout 502                      keep     again   again
+new_session  reset half slow                          abandon  again   again
+new_session  503                                      keep     queue   queue
+new_session  dns tls 400 401 404 406 409 410 416      keep     fail    fail
+new_session  too-large 500 not-shim                   keep     fail    fail
+
+prove        refused reset half slow 502 not-shim     abandon  done    done
+prove        400 406 409 410 416 500 too-large        abandon  done    done
+prove        404                                      forget   done    done
+prove        timeout 503                              keep     again   again
+prove        dns tls 401                              keep     fail    fail
+
+upload       refused                                  abandon  again   again
+upload       reset half slow not-shim                 return   again   again
+upload       timeout 503                              keep     again   again
+upload       404                                      forget   again   again
+upload       500                                      forget   replay  replay
+upload       502                                      abandon  replay  replay
+upload       dns tls 400 401 406 409 410 416          keep     fail    fail
+upload       too-large                                keep     fail    fail
+
+execute      refused                                  abandon  again   again
+execute      timeout 503                              keep     again   again
+execute      404                                      forget   again   again
+execute      reset half slow not-shim                 return   replay  unknown
+execute      500                                      forget   replay  unknown
+execute      502                                      abandon  replay  unknown
+execute      dns tls 400 401 406 409 410 416          keep     fail    fail
+execute      too-large                                keep     fail    fail
+
+read         timeout 503                              keep     resume  resume
+read         reset half slow 502 not-shim             prove    resume  resume
+read         refused                                  abandon  replay  lost
+read         404 500                                  forget   replay  lost
+read         410 416                                  keep     replay  lost
+read         dns tls 400 401 406 409 too-large        keep     fail    lost
+
+release      404 500 502                              forget   done    done
+release      timeout 503                              keep     again   again
+release      reset half not-shim                      prove    again   again
+release      refused slow dns tls 400 401 406 409     abandon  done    done
+release      410 416 too-large                        abandon  done    done
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`read` for statements that change nothing, `change` for all others."""
+    """One row: `read` is for statements that change nothing, `change` for all others."""
 
     fate: Fate
     read: Action
     change: Action
 
-    def action(self, changes: bool, retry: str) -> Action:
+    def action(self, changes: bool, retry: str = "safe") -> Action:
         """The action for a statement, under the setting `retry` (safe, never, always)."""
         chosen = self.change if changes else self.read
-        if retry == "never" and chosen is Action.REPLAY:
+        if retry == "never" and chosen in (Action.REPLAY, Action.AGAIN):
             return Action.FAIL
         if retry == "always" and chosen in (Action.UNKNOWN, Action.LOST):
             return Action.REPLAY
         return chosen
 
 
-_FAIL = Decision(Fate.KEEP, Action.FAIL, Action.FAIL)
-_GONE = Decision(Fate.FORGET, Action.REPLAY, Action.REPLAY)
-_RESTARTED = Decision(Fate.ABANDON, Action.REPLAY, Action.REPLAY)
-_OUTCOME_OPEN = Decision(Fate.ABANDON, Action.REPLAY, Action.UNKNOWN)
-_RELEASED = Decision(Fate.FORGET, Action.REPLAY, Action.UNKNOWN)
-_RESULT_GONE = Decision(Fate.FORGET, Action.REPLAY, Action.LOST)
-_RESULT_OPEN = Decision(Fate.ABANDON, Action.REPLAY, Action.LOST)
-_LOST = Decision(Fate.KEEP, Action.FAIL, Action.LOST)
-_NOT_THERE = Decision(Fate.KEEP, Action.REPLAY, Action.LOST)
-
-_TABLE: dict[tuple[Phase, str], Decision] = {
-    (Phase.NEW_SESSION, "503"): Decision(Fate.KEEP, Action.WAIT, Action.WAIT),
-    (Phase.UPLOAD, "404"): _GONE,
-    (Phase.UPLOAD, "500"): _GONE,
-    (Phase.UPLOAD, "502"): _RESTARTED,
-    (Phase.UPLOAD, "refused"): _RESTARTED,
-    (Phase.UPLOAD, "reset"): _RESTARTED,
-    (Phase.UPLOAD, "half"): _RESTARTED,
-    (Phase.EXECUTE, "404"): _GONE,
-    (Phase.EXECUTE, "500"): _RELEASED,
-    (Phase.EXECUTE, "502"): _OUTCOME_OPEN,
-    (Phase.EXECUTE, "refused"): _RESTARTED,
-    (Phase.EXECUTE, "reset"): _OUTCOME_OPEN,
-    (Phase.EXECUTE, "half"): _OUTCOME_OPEN,
-    (Phase.EXECUTE, "not shim"): _OUTCOME_OPEN,
-    (Phase.READ, "404"): _RESULT_GONE,
-    (Phase.READ, "410"): _NOT_THERE,
-    (Phase.READ, "416"): _NOT_THERE,
-    (Phase.READ, "500"): _RESULT_GONE,
-    (Phase.READ, "502"): _RESULT_OPEN,
-    (Phase.READ, "refused"): _RESULT_OPEN,
-    (Phase.READ, "reset"): _RESULT_OPEN,
-    (Phase.READ, "half"): _RESULT_OPEN,
-    (Phase.READ, "not shim"): _RESULT_OPEN,
-}
+def _table() -> dict[tuple[Phase, str], Decision]:
+    table = {}
+    for line in _ROWS.split("\n")[2:]:
+        if line:
+            phase, *situations, fate, read, change = line.split()
+            for situation in situations:
+                table[Phase(phase), situation] = Decision(Fate(fate), Action(read), Action(change))
+    return table
 
 
-def situation(error: ScidbMagicError) -> str:
-    """The name of a fault: an HTTP status, a reason of `ShimUnreachable`, or ``"not shim"``."""
+TABLE = _table()
+
+
+def situation(error: ScidbMagicError) -> str | None:
+    """The name of a fault, one of `SITUATIONS`; None for an error that is none of server or network."""
     if isinstance(error, ShimUnreachable):
         return error.reason
+    if isinstance(error, RequestTooLong):
+        return "too-large"
     if isinstance(error, NotShim):
-        return "not shim"
+        return "not-shim"
     if isinstance(error, ShimError):
         return str(error.status)
-    return "not sent"
+    return None
 
 
 def decide(phase: Phase, error: ScidbMagicError) -> Decision:
-    """The row of the table; where there is none, the statement fails and the session is kept.
+    """The row for a fault; an error that is none leaves the session as it is, and the statement fails."""
+    name = situation(error)
+    return _NO_FAULT if name is None else TABLE[phase, name]
 
-    What ran before its result could not be read is lost for a change, whatever the reason.
-    """
-    lost = phase is Phase.READ and isinstance(error, ShimError | ShimUnreachable)
-    return _TABLE.get((phase, situation(error)), _LOST if lost else _FAIL)
+
+_NO_FAULT = Decision(Fate.KEEP, Action.FAIL, Action.FAIL)
+
+RAN: dict[tuple[Phase, Action], Literal[True, False] | None] = {
+    (Phase.EXECUTE, Action.UNKNOWN): None,
+    (Phase.EXECUTE, Action.REPLAY): None,
+    (Phase.READ, Action.FAIL): True,
+    (Phase.READ, Action.REPLAY): True,
+    (Phase.READ, Action.RESUME): True,
+    (Phase.READ, Action.LOST): True,
+}
+"""Whether a statement ran that ended with this action in this phase; it did not, where there is no row."""
+
+
+def final(phase: Phase, action: Action, error: ScidbMagicError, statement: str) -> ScidbMagicError:
+    """What the user is told of a fault after which the statement was not sent again."""
+    shown = " ".join(statement.split())
+    shown = shown if len(shown) <= 60 else shown[:57] + "…"
+    if action is Action.UNKNOWN:
+        return QueryOutcomeUnknown(
+            f"The connection broke while '{shown}' ran: it may or may not have been done. Look at the array"
+            " (%scidb show NAME, versions(NAME)) before you run it again.",
+            statement=statement,
+        )
+    if action is Action.LOST:
+        return ResultLost(
+            f"'{shown}' ran, but its result was lost, and running it twice may change something."
+        )
+    if situation(error) is not None:
+        error.ran = RAN.get((phase, action), False)
+    return error

@@ -110,6 +110,28 @@ class Settings:
     slot_wait: float = _row(
         75.0, "Seconds to wait for a slot on a full server; shim reaps after 60.", live=True, least=0
     )
+    connect_wait: float = _row(
+        30.0,
+        "Seconds to try again where the server refuses connections, as shim does when it is overloaded.",
+        live=True,
+        least=0,
+    )
+    idle_release: float = _row(
+        600.0,
+        "Seconds without a query after which the slot is given back by itself, to be taken again by the next"
+        " query; 0: never.",
+        live=True,
+        least=0,
+    )
+    guardian: bool = _row(
+        True,
+        "Have a small helper process free the slot when this process ends without doing so (not on Windows).",
+    )
+    read_operators: str = _row(
+        "",
+        "More operators that change nothing, with commas between them: their statements may be sent again.",
+        live=True,
+    )
     display_limit: int = _row(1000, "Rows shown of a result that is only displayed.", live=True, least=1)
     max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.", live=True, least=1)
 

@@ -61,6 +61,8 @@ class Slot:
     notebook : str or None
     pid : int or None
         Of the process that holds it, where that is known.
+    since : datetime or None
+        When it was taken (UTC), where that is known.
     """
 
     number: int | None
@@ -68,3 +70,4 @@ class Slot:
     owner: str
     notebook: str | None = None
     pid: int | None = None
+    since: datetime | None = None

@@ -96,7 +96,7 @@ def test_retry_never(embedded_factory: Any, make: Any) -> None:
 
 def test_restarted_server_never_sees_the_old_id(embedded_factory: Any, make: Any) -> None:
     first = embedded_factory("--repeat-ids")
-    session = make(first.url)
+    session = make(first.url, connect_wait=0.2)
     session.fetch("build(<x:int64>[i=0:2], i)")
     old = session.connection._keeper.sid
     first.process.kill()
@@ -127,7 +127,7 @@ def test_full_server_is_reported_at_once_and_waited_for(
     session.notify = lambda line: (notices.append(line), told.set())
     threading.Thread(target=lambda: told.wait(20) and holder.release()).start()
     assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
-    assert "no free slot" in notices[-1] and "waiting" in notices[-1]
+    assert "no free slot" in notices[-1] and "Waiting" in notices[-1]
 
 
 def test_a_notice_that_cannot_be_shown_does_no_harm(embedded_factory: Any, make: Any) -> None:

@@ -1,0 +1,99 @@
+"""One statement's way through the faults of a network: sent, sent again, or given up, as `recovery` says.
+
+No decision is made here: the table names an action, and this carries it out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from scidb_magic.errors import ScidbMagicError, ShimUnreachable
+from scidb_magic.session.exchange import Exchange
+from scidb_magic.session.recovery import TABLE, Action, Fate, Phase, decide, final
+from scidb_magic.session.waiting import Backoff
+
+if TYPE_CHECKING:
+    from scidb_magic.session.exchange import Attachment
+    from scidb_magic.session.keeper import SlotKeeper
+    from scidb_magic.session.settings import Settings
+
+T = TypeVar("T")
+
+_RENEWED = "The server had dropped the session: took a new one and sent the statement again."
+_SENT_AGAIN = "The server could not be reached: the statement was sent again."
+
+
+class Attempts:
+    """Runs work on the session of `keeper`, again where that is allowed.
+
+    Attributes
+    ----------
+    queries, replays, bytes : int
+        Statements run, sent again; data sent and received.
+    """
+
+    def __init__(self, keeper: SlotKeeper, tell: Callable[[str], None]) -> None:
+        self.queries = self.replays = self.bytes = 0
+        self._keeper = keeper
+        self._tell = tell
+
+    def run(
+        self,
+        work: Callable[[Exchange], T],
+        attachments: Sequence[Attachment],
+        statement: str,
+        settings: Settings,
+        retry: str,
+        cancelled: threading.Event,
+    ) -> T:
+        """The answer of `work`, which gets an `Exchange` and may be called more than once.
+
+        Raises
+        ------
+        ScidbMagicError
+            Its `ran` says whether the statement ran.
+        """
+        self.queries += bool(statement)
+        patience = Backoff(settings.connect_wait, immediate=True)
+        replayed = False
+        while True:
+            session = self._keeper.acquire(cancelled)
+            self._keeper.set_state("running")
+            exchange = Exchange(session, attachments, cancelled=cancelled, patience=settings.connect_wait)
+            session.begin()
+            try:
+                return work(exchange)
+            except ScidbMagicError as error:
+                action = self._after_fault(exchange, error, retry)
+                once_more = (action is Action.REPLAY and not replayed) or (
+                    action is Action.AGAIN and patience.pause(cancelled)
+                )
+                if not once_more:
+                    told = final(exchange.phase, action, error, statement)
+                    if told is error:
+                        raise
+                    raise told from error
+            finally:
+                session.finish()
+                self.bytes += exchange.bytes
+            replayed |= action is Action.REPLAY
+            self.replays += 1
+            self._keeper.set_state("reconnecting")
+            if patience.pauses + replayed == 1:
+                self._tell(_RENEWED if self._keeper.session is None else _SENT_AGAIN)
+
+    def _after_fault(self, exchange: Exchange, error: ScidbMagicError, retry: str) -> Action:
+        keeper = self._keeper
+        if keeper.session is not exchange.session or keeper.closing:
+            # It was released, retired or is closing: nothing is sent again.
+            return Action.FAIL
+        decision = decide(exchange.phase, error)
+        action, fate = decision.action(exchange.changes, retry), decision.fate
+        if action is Action.RESUME:
+            # The exchange could not go on reading.
+            action = TABLE[Phase.READ, "404"].action(exchange.changes, retry)
+        if fate is not Fate.KEEP:
+            keeper.drop(fate, unreachable=isinstance(error, ShimUnreachable))
+        return action

@@ -1,0 +1,104 @@
+"""Giving a session back to the server, within a time.
+
+Shim answers a release only after the end of the running query, so a running query is cancelled first, and
+again while the release waits: the first cancel may come before the query reached SciDB.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from scidb_magic.errors import ScidbMagicError, ShimUnreachable
+from scidb_magic.session import proof
+from scidb_magic.session.recovery import Action, Fate, Phase, decide
+from scidb_magic.session.waiting import Backoff, Deadline
+
+if TYPE_CHECKING:
+    from scidb_magic.session.held import Held
+    from scidb_magic.session.proof import Proof
+    from scidb_magic.shim.client import ShimClient
+
+log = logging.getLogger("scidb_magic")
+
+CANCEL_EVERY = 0.5
+"""Seconds."""
+
+_NEVER = threading.Event()
+
+PATIENCE = 600.0
+"""Seconds for which the answer to a release is waited for in the background."""
+
+
+def cancel(client: ShimClient, sid: str, seconds: float) -> None:
+    """Cancel what runs; that nothing does, or that nobody answers, is no error."""
+    try:
+        client.cancel(sid, timeout=seconds)
+    except ScidbMagicError as error:
+        log.debug("%s at a cancel", type(error).__name__)
+
+
+def end(client: ShimClient, sid: str, known: Proof | None, *, running: bool, seconds: float) -> Fate | None:
+    """Release a session within `seconds`; `known` is what proves it ours.
+
+    Returns
+    -------
+    Fate or None
+        FORGET: it is free. ABANDON: it may not be ours. None: no answer in time; shim frees it after the
+        end of the query, if the request has arrived.
+    """
+    deadline, backoff = Deadline(seconds), Backoff(seconds, immediate=True)
+    while backoff.pause(_NEVER):
+        if running:
+            cancel(client, sid, min(deadline.left, CANCEL_EVERY))
+        try:
+            client.release_session(sid, timeout=_share(deadline, running))
+            return Fate.FORGET
+        except ScidbMagicError as error:
+            log.debug("%s at the release of a session", type(error).__name__)
+            if isinstance(error, ShimUnreachable) and error.reason == "slow":
+                # The release waits at the server; one more cancel can bring it about.
+                if running and not deadline.over:
+                    cancel(client, sid, deadline.left)
+                return None
+            decision = decide(Phase.RELEASE, error)
+        if decision.fate is Fate.PROVE and not proof.surely(
+            client, sid, known, min(deadline.left, proof.HEAD_SECONDS)
+        ):
+            return Fate.ABANDON
+        if decision.read is not Action.AGAIN:
+            return decision.fate
+    return None
+
+
+def _share(deadline: Deadline, running: bool) -> float:
+    # A last cancel has to fit behind it.
+    return deadline.left * 0.7 if running else deadline.left
+
+
+class Retirement:
+    """The end of a session in the background: cancelled until its query has ended, then free.
+
+    `done` is called when the server has answered, or is no longer waited for.
+    """
+
+    def __init__(self, session: Held, done: Callable[[Fate | None], None]) -> None:
+        self._session = session
+        self._done = done
+        threading.Thread(target=self._run, name="scidb_magic release", daemon=True).start()
+
+    def _run(self) -> None:
+        released = threading.Thread(target=self._release, name="scidb_magic release", daemon=True)
+        released.start()
+        while released.is_alive():
+            cancel(self._session.client, self._session.sid, CANCEL_EVERY)
+            released.join(CANCEL_EVERY)
+
+    def _release(self) -> None:
+        session, fate = self._session, None
+        try:
+            fate = end(session.client, session.sid, session.proof, running=False, seconds=PATIENCE)
+        finally:
+            self._done(fate)
