@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -32,8 +32,6 @@ MOST_FAILURES = 3
 
 _SCRIPT = str(Path(__file__).with_name("guardian.py"))
 _NOTHING = b"\n"
-# A frozen program is its own interpreter: run again with a script, it would start itself.
-_CAN_GUARD = hasattr(os, "fork") and hasattr(select, "poll") and not getattr(sys, "frozen", False)
 
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()
 
@@ -98,7 +96,7 @@ class Guard:
         trouble = None
         with self._lock:
             if self._helper is None or not self._helper.there():
-                trouble = self._replace()
+                _, trouble = self._replace()
         if trouble is not None:
             log.debug("No guardian: %s", trouble)
 
@@ -107,17 +105,17 @@ class Guard:
         line = _line(charge)
         trouble = None
         with self._lock:
-            if self._helper is None or not self._helper.send(line):
-                trouble = self._replace()
-                if self._helper is not None:
-                    self._helper.send(line)
-            if self._helper is not None and self._helper.settled() is None and self._helper.failed:
-                trouble = "it did not start"
-                self._helper.let_go()
-                self._helper = None
-                self._failures += 1
-            elif self._helper is not None:
-                self._failures = 0
+            helper = self._helper
+            if helper is None or not helper.send(line):
+                helper, trouble = self._replace()
+                if helper is not None:
+                    helper.send(line)
+            if helper is not None:
+                helper.settled()
+                if helper.failed:
+                    trouble = "it did not start"
+                    helper.let_go()
+                self._failures = self._failures + 1 if helper.failed else 0
         if trouble is not None:
             log.debug("No guardian: %s", trouble)
 
@@ -136,23 +134,24 @@ class Guard:
         if helper is not None:
             helper.disown()
 
-    def _replace(self) -> str | None:
-        """Start a helper in place of the one that is gone; else what hinders it."""
-        if self._helper is not None:
-            self._helper.let_go()
-            self._helper = None
-        if not _CAN_GUARD or not sys.executable or self._failures >= MOST_FAILURES:
-            return "this system or interpreter cannot have one"
+    def _replace(self) -> tuple[_Helper | None, str | None]:
+        """A helper in place of the one that is gone; else what hinders it."""
+        former, self._helper = self._helper, None
+        if former is not None:
+            former.let_go()
+        if not _can_guard() or self._failures >= MOST_FAILURES:
+            return None, "this system or interpreter cannot have one"
+        helper = None
         try:
-            self._helper = _Helper()
-            self._helper.launch()
+            helper = self._helper = _Helper()
+            helper.launch()
         except Exception as error:  # whatever the system or an audit hook has against it
-            if self._helper is not None:
-                self._helper.let_go()
-                self._helper = None
+            self._helper = None
             self._failures += 1
-            return f"{type(error).__name__}: {error}"
-        return None
+            if helper is not None:
+                helper.let_go()
+            return None, f"{type(error).__name__}: {error}"
+        return helper, None
 
 
 class _Helper:
@@ -160,6 +159,7 @@ class _Helper:
 
     def __init__(self) -> None:
         self.failed = False
+        self._patience = LEAVE_SECONDS
         self._pid: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
@@ -215,12 +215,13 @@ class _Helper:
         return True
 
     def settled(self) -> int | None:
-        """The helper's pid, once its first process has left; waits for that within a bound."""
+        """The helper's pid, once its first process has left; waits for that once, within a bound."""
         process = self._process
         if self._pid is not None or process is None or self.failed:
             return self._pid
+        patience, self._patience = self._patience, 0.0
         try:
-            process.wait(LEAVE_SECONDS)
+            process.wait(patience)
         except subprocess.TimeoutExpired:
             return None
         with cast("IO[bytes]", process.stdout) as stdout:
@@ -244,6 +245,13 @@ class _Helper:
                 self._process.returncode = 0  # not a child of ours, or too slow to be waited for
 
 
+def _can_guard() -> bool:
+    if not hasattr(os, "fork") or not hasattr(select, "poll") or not sys.executable:
+        return False
+    # A frozen program would start itself. With process 1 a container ends, and orphans are its children.
+    return not getattr(sys, "frozen", False) and os.getpid() != 1
+
+
 def _identity(descriptor: int) -> tuple[int, int] | None:
     """What is open there: daemons close all descriptors, and their numbers are soon other files'."""
     try:
@@ -262,7 +270,7 @@ def _pidfd() -> int | None:
 
 
 def _line(charge: Charge) -> bytes:
-    values: dict[str, Any] = asdict(charge)
+    values: dict[str, Any] = {row.name: getattr(charge, row.name) for row in fields(charge)}
     for name in ("ca", "file"):
         if values[name] is not None:
             values[name] = str(Path(values[name]).absolute())  # the helper lives in the root folder

@@ -242,11 +242,27 @@ def _opener(charge: "Charge") -> "Any":
     if charge["http_user"] is not None:
         passwords = web.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, charge["url"], charge["http_user"], charge["http_password"] or "")
-        handlers += [web.HTTPDigestAuthHandler(passwords), web.HTTPBasicAuthHandler(passwords)]
+        digest = web.HTTPDigestAuthHandler(passwords)
+        digest.get_algorithm_impls = _digest_functions  # type: ignore[method-assign]
+        handlers += [digest, web.HTTPBasicAuthHandler(passwords)]
     opener = web.OpenerDirector()
     for handler in handlers:
         opener.add_handler(handler)
     return opener
+
+
+def _digest_functions(algorithm: str) -> "Any":
+    """Hash and keyed hash of RFC 7616. The standard library's own take nothing but ASCII."""
+    import hashlib
+
+    name = {"MD5": "md5", "SHA": "sha1", "SHA-256": "sha256"}.get(algorithm)
+    if name is None:
+        raise ValueError(algorithm)
+
+    def digest(text: str) -> str:
+        return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+
+    return digest, lambda secret, data: digest(f"{secret}:{data}")
 
 
 def _trusted(ca: "str | None") -> "dict[str, Any]":

@@ -92,12 +92,18 @@ def _look_in_proc(pid: int) -> tuple[str, str] | None:
     try:
         facts = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
         boot = _BOOT.read_text().strip()
-        space = re.sub(r"\D", "", str(_NAMESPACE.readlink()))
         # The second field, the command in parentheses, may hold anything: count from the last one.
         fields = facts.rpartition(")")[2].split()
-        return fields[0], f"{boot} {space} {fields[19]}"
+        return fields[0], f"{boot} {_namespace()} {fields[19]}"
     except (OSError, IndexError):
         return None
+
+
+def _namespace() -> str:
+    try:
+        return re.sub(r"\D", "", str(_NAMESPACE.readlink()))
+    except OSError:
+        return "0"
 
 
 def _ask_ps(pid: int) -> tuple[str, str] | None:

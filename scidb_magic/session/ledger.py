@@ -140,6 +140,8 @@ class Ledger:
     def _made_folder(self) -> Path:
         folder = self._place()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
         return folder
 
     def _place(self) -> Path:
