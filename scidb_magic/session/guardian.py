@@ -198,7 +198,7 @@ def _ask(charge: "Charge", endpoint: str, seconds: float, *, method: str = "GET"
     except urllib.error.HTTPError as error:
         error.close()
         return error.code, None
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, LookupError, ValueError) as error:
         return _fault(error), None
 
 
@@ -242,27 +242,33 @@ def _opener(charge: "Charge") -> "Any":
     if charge["http_user"] is not None:
         passwords = web.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, charge["url"], charge["http_user"], charge["http_password"] or "")
-        digest = web.HTTPDigestAuthHandler(passwords)
-        digest.get_algorithm_impls = _digest_functions  # type: ignore[method-assign]
-        handlers += [digest, web.HTTPBasicAuthHandler(passwords)]
+        handlers += [_digest_handler(passwords), web.HTTPBasicAuthHandler(passwords)]
     opener = web.OpenerDirector()
     for handler in handlers:
         opener.add_handler(handler)
     return opener
 
 
-def _digest_functions(algorithm: str) -> "Any":
-    """Hash and keyed hash of RFC 7616. The standard library's own take nothing but ASCII."""
+def _digest_handler(passwords: "Any") -> "Any":
+    """Digest authentication (RFC 7616) in UTF-8; the standard library's own takes nothing but ASCII."""
     import hashlib
+    import urllib.request
 
-    name = {"MD5": "md5", "SHA": "sha1", "SHA-256": "sha256"}.get(algorithm)
-    if name is None:
-        raise ValueError(algorithm)
+    kinds = {"MD5": "md5", "SHA": "sha1", "SHA-256": "sha256"}
 
-    def digest(text: str) -> str:
-        return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
+    class Digest(urllib.request.HTTPDigestAuthHandler):
+        def get_authorization(self, req: urllib.request.Request, chal: "Mapping[str, str]") -> "Any":
+            header = super().get_authorization(req, chal)
+            # http.client writes headers as Latin-1.
+            return header and header.encode().decode("latin-1")
 
-    return digest, lambda secret, data: digest(f"{secret}:{data}")
+        def get_algorithm_impls(self, algorithm: str) -> "Any":
+            def digest(text: str) -> str:
+                return hashlib.new(kinds[algorithm], text.encode(), usedforsecurity=False).hexdigest()
+
+            return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+    return Digest(passwords)
 
 
 def _trusted(ca: "str | None") -> "dict[str, Any]":
