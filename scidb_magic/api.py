@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from scidb_magic.afl.literals import Name
 from scidb_magic.errors import QueryError, UploadError
 from scidb_magic.session import lifecycle
-from scidb_magic.session.connection import Connection, Result
+from scidb_magic.session.connection import Connection
 from scidb_magic.session.exchange import Attached, Attachment
 from scidb_magic.session.settings import Settings, resolve, same_session
 from scidb_magic.session.status import SessionStatus, Slot
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scidb_magic.bridge.db import ManagedDB
     from scidb_magic.frames.forms import Preview
     from scidb_magic.frames.upload import Upload
-    from scidb_magic.wire.columns import Column
 
 log = logging.getLogger("scidb_magic")
 
@@ -128,7 +127,7 @@ class ManagedSession:
 
         forms.check_form(as_)
         result = self.connection.fetch(afl, retry=retry, namespace=namespace, attachments=attachments)
-        return _presented(result, _columns(result), as_, missing)
+        return forms.FORMS[as_](result.cells(), result.schema, missing, result.origin)
 
     def preview(
         self,
@@ -140,10 +139,9 @@ class ManagedSession:
         namespace: str | None = None,
         attachments: Sequence[Attachment] = (),
     ) -> Preview:
-        """A look at a result: at most `rows` cells, any of them, in row-major order.
+        """A look at a result: at most `rows` cells, any of them, in row-major order. Raises as `fetch`.
 
-        The server is not made to write out a huge result where it has ``limit`` and the result is
-        emptyable. Raises as `fetch`.
+        The server does not write out a huge result where it has ``limit`` and the result is emptyable.
         """
         from scidb_magic.frames import forms
 
@@ -151,11 +149,12 @@ class ManagedSession:
         result = self.connection.fetch(
             afl, retry=retry, namespace=namespace, attachments=attachments, rows=rows
         )
-        columns = _columns(result)
+        columns = result.cells()
         count = len(columns[0]) if columns else 0
         dimensions = len(columns) - len(result.schema.attributes)
         shown = forms.row_major(columns, dimensions, rows)
-        return forms.Preview(_presented(result, shown, as_, None), result.complete and count <= rows)
+        data = forms.FORMS[as_](shown, result.schema, None, result.origin)
+        return forms.Preview(data, result.complete and count <= rows)
 
     def execute(
         self,
@@ -262,13 +261,7 @@ class ManagedSession:
         self.connection.release()
 
     def release_orphans(self) -> tuple[int, int]:
-        """Free the slots of this user's processes that are gone.
-
-        Returns
-        -------
-        freed, left : int
-            `left` could not be proved to be theirs still, and are left to shim's reaping.
-        """
+        """Free the slots of this user's processes that are gone; see `Connection.release_orphans`."""
         return self.connection.release_orphans()
 
     def reconnect(self) -> None:
@@ -314,23 +307,6 @@ def _attached(encoded: Upload) -> Attached:
     return Attached(upload.array_query(encoded, attachment.token), attachment)
 
 
-def _columns(result: Result) -> list[Column]:
-    from scidb_magic.wire import binary
-
-    return binary.decode(result.body, result.columns, partial=not result.complete)
-
-
-def _presented(result: Result, columns: list[Column], as_: str, missing: Literal["codes"] | None) -> Any:
-    from scidb_magic.frames import forms
-
-    origin = {
-        "scidb_query": result.statement,
-        "scidb_schema": str(result.schema),
-        "scidb_query_id": result.query_id,
-    }
-    return forms.FORMS[as_](columns, result.schema, missing, origin)
-
-
 _VERIFY: dict[bool | str | None, str] = {True: "yes", False: "no"}
 _lock = threading.Lock()
 _shared: ManagedSession | None = None
@@ -359,8 +335,8 @@ def connect(
 ) -> ManagedSession:
     """The process's shared session, configured; takes no slot until the first query.
 
-    Again with the same settings it is the same object, also where only such settings differ that are
-    not the session's own (limits and waits, `Setting.live`); with others the old slot is released first.
+    Again with the same settings, or others only of limits and waits (`Setting.live`), it is the same
+    object; else the old slot is released first.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import datetime
 
 from scidb_magic.notebook import display
 from scidb_magic.session.status import SessionStatus
@@ -34,7 +35,7 @@ def rows(status: SessionStatus) -> list[tuple[str, str]]:
         ("server", server),
         ("user", status.user or "none given"),
         ("namespace", status.namespace or "public"),
-        ("since", status.since.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip()),
+        ("since", moment(status.since)),
         ("queries", f"{status.queries:,}"),
         ("replays", f"{status.replays:,}"),
         ("data", size(status.bytes)),
@@ -59,6 +60,11 @@ def as_html(status: SessionStatus) -> str:
         for name, value in rows(status)
     )
     return f"<table><caption>SciDB session</caption><tbody>{lines}</tbody></table>"
+
+
+def moment(time: datetime | None) -> str:
+    """A moment in the reader's time zone: ``2026-11-23 14:05:00 CET``."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").strip() if time is not None else ""
 
 
 def size(number: int) -> str:

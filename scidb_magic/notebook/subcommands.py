@@ -94,20 +94,34 @@ def _slots() -> None:
     taken = [slot for slot in slots if slot.owner != "free"]
     if taken:
         display.table(
-            ("slot", "session", "owner", "notebook", "pid"),
-            [(slot.number, slot.sid, slot.owner, slot.notebook, slot.pid) for slot in taken],
+            ("slot", "session", "owner", "notebook", "process", "since"),
+            [
+                (slot.number, slot.sid, slot.owner, slot.notebook, slot.pid, status.moment(slot.since))
+                for slot in taken
+            ],
         )
+    if any(slot.owner == "orphan" for slot in slots):
+        display.note("The process of an orphan is gone; %scidb release --orphans frees its slot.")
     if any(slot.number is None for slot in slots):
-        display.note("This server does not list its slots; shown is what this kernel holds.")
+        display.note("This server does not list its slots; shown are those of your own notebooks.")
     elif slots:
         display.note(f"{len(taken)} of {len(slots)} slots are taken.")
     else:
         display.note("This kernel holds no slot, and the server lists none.")
 
 
-def _release() -> None:
-    shared.session().release()
-    display.note("No slot is held; the next query takes one.")
+def _release(orphans: bool = False) -> None:
+    if not orphans:
+        shared.session().release()
+        display.note("No slot is held; the next query takes one.")
+        return
+    freed, left = shared.session().release_orphans()
+    display.note(f"{freed} orphaned {'slot is' if freed == 1 else 'slots are'} free again.")
+    if left:
+        display.note(
+            f"{left} could not be proved to be yours still and {'is' if left == 1 else 'are'} left to the"
+            " server, which takes them back when it is full."
+        )
 
 
 def _reconnect() -> None:
@@ -186,7 +200,12 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "status": Subcommand(_status, "the session: state, server, counters; also %scidb alone"),
     "slots": Subcommand(_slots, "the slots of the server, and whose they are"),
-    "release": Subcommand(_release, "give the slot back; the next query takes a new one"),
+    "release": Subcommand(
+        _release,
+        "give the slot back; the next query takes a new one",
+        "[--orphans]",
+        options={"--orphans": options.Option("orphans", "free the slots of your processes that are gone")},
+    ),
     "reconnect": Subcommand(_reconnect, "give the slot back and take a new one"),
     "cancel": Subcommand(_cancel, "cancel the running query on the server"),
     "arrays": Subcommand(_arrays, "the arrays, with their schemas", "[PATTERN]", 1),

@@ -14,7 +14,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from scidb_magic.afl import script
@@ -25,11 +25,12 @@ from scidb_magic.session.exchange import Attachment, Exchange, Query
 from scidb_magic.session.idle import IdleWatch
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
 from scidb_magic.session.keeper import SlotKeeper
+from scidb_magic.session.result import Result
 from scidb_magic.session.settings import Settings, check
 from scidb_magic.session.status import SessionStatus, Slot
 from scidb_magic.session.wrap import Wrapped, limited, named, show, wrap
 from scidb_magic.wire.binary import format_string
-from scidb_magic.wire.schema import Attribute, Schema
+from scidb_magic.wire.schema import Schema
 
 T = TypeVar("T")
 log = logging.getLogger("scidb_magic")
@@ -39,34 +40,6 @@ PREVIEW_BYTES = 8 * 2**20
 
 _TSV_ESCAPE = re.compile(r"\\(.)")
 _MISSING_OPERATOR = "SCIDB_LE_LOGICAL_OP_DOESNT_EXIST"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A fetched result, still as it came.
-
-    Attributes
-    ----------
-    statement : str
-        As the user wrote it.
-    schema : Schema
-        Of the statement; names that occurred twice made unique.
-    columns : tuple of Attribute
-        What `body` holds, in order: dimensions (int64, not null), then attributes.
-    body : bytes
-        In SciDB's binary format, or an Arrow stream, where that was asked for.
-    query_id : str
-        SciDB's id of the query.
-    complete : bool
-        False where only the first part of the saved output was read.
-    """
-
-    statement: str
-    schema: Schema
-    columns: tuple[Attribute, ...]
-    body: bytes
-    query_id: str
-    complete: bool = True
 
 
 class Connection:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from scidb_magic.afl.literals import quote
 from scidb_magic.errors import QueryError, ResultTooLarge, ScidbMagicError, UploadError
+from scidb_magic.session.held import PUBLIC
 from scidb_magic.session.proof import Proof
 from scidb_magic.session.recovery import Action, Fate, Phase, decide
 from scidb_magic.session.waiting import Backoff
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from scidb_magic.shim.download import Download
 
 T = TypeVar("T")
-
-PUBLIC = "public"
-"""The namespace of a new session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +140,24 @@ class Exchange:
         text = self._named(query.text)
         self.phase = Phase.EXECUTE
         moved: QueryError | None = None
+        before, wanted = self.session.namespace, query.namespace or PUBLIC
+        # A namespace stays in force on a connection of SciDB until the next one is set.
+        prefix = None if wanted == before == PUBLIC else f"set_namespace({quote(wanted)})"
+        self.session.namespace = wanted
         try:
             query_id = self.client.execute_query(
                 self.sid,
                 text,
                 save=save,
                 atts_only=atts_only,
-                prefix=self._namespace_prefix(query.namespace),
+                prefix=prefix,
                 result_size_limit=result_size_limit,
             )
         except QueryError as error:
             moved = self._moved(error, query, text)
+            if "set_namespace" in error.description:
+                # The Community Edition has none, and so nothing to bring the public one back with.
+                self.session.namespace = before
         if save is not None and not (moved and moved.position is not None):
             # The output is another one now, or, after a failure at run time, perhaps.
             self.session.proof = None
@@ -248,14 +253,6 @@ class Exchange:
     def _saw(self, lines: bool, etag: str | None) -> None:
         if etag is not None:
             self.session.proof = Proof(lines, etag)
-
-    def _namespace_prefix(self, namespace: str | None) -> str | None:
-        """The statement to run first: a namespace stays in force on a connection of SciDB until the next."""
-        wanted = namespace or PUBLIC
-        if wanted == PUBLIC and self.session.namespace in (None, PUBLIC):
-            return None
-        self.session.namespace = wanted
-        return f"set_namespace({quote(wanted)})"
 
     def _send_attachments(self, text: str) -> None:
         """Send what `text` reads. A session of shim has one input file, so that is one attachment."""

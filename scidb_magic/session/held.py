@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("scidb_magic")
 
+PUBLIC = "public"
+"""The namespace of a new session."""
+
 
 class Held:
     """One session, from `new_session` to its release.
@@ -45,8 +48,8 @@ class Held:
         When its last request ended; while one runs, when it began.
     proof : Proof or None
         Of its last saved output; None where that is not known (any more).
-    namespace : str or None
-        That a prefix has set on its connection to SciDB.
+    namespace : str
+        That is in force on its connection to SciDB.
     """
 
     def __init__(self, client: ShimClient, sid: str, guard: Guard | None) -> None:
@@ -55,7 +58,7 @@ class Held:
         self.running = False
         self.used = Stamp.now()
         self.proof: Proof | None = None
-        self.namespace: str | None = None
+        self.namespace = PUBLIC
         self._guard = guard
         self._access = client.access()
         self._ledger = Ledger()

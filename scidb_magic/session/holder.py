@@ -21,6 +21,9 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 _DEAD_STATES = ("Z", "X")
 
 
+_NO_SCRIPTS = ("", "-c", "-m", "ipykernel_launcher.py")
+
+
 def host() -> str:
     """This machine's name."""
     return socket.gethostname()
@@ -41,7 +44,7 @@ def notebook_name() -> str | None:
     if session:
         return PurePath(session).name or None
     script = PurePath(next(iter(_arguments()), ""))
-    if kernel_id() is not None or script.name in ("", "-c", "-m"):
+    if kernel_id() is not None or script.name in _NO_SCRIPTS:
         return None
     return (script.parent if script.name == "__main__.py" else script).name or None
 

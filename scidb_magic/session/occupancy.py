@@ -81,11 +81,18 @@ def release_orphans(client: ShimClient) -> tuple[int, int]:
 
 def _slot(number: int | None, prefix: str | None, entry: Entry | None, own: str | None) -> Slot:
     if own is not None and prefix == own:
-        return Slot(number, prefix, "mine", entry.notebook if entry else None, os.getpid(), _since(entry))
+        return Slot(number, prefix, "mine", _called(entry), os.getpid(), _since(entry))
     if entry is None:
         return Slot(number, prefix, "other")
     gone = holder.alive(entry.host, entry.pid, entry.started) is False
-    return Slot(number, prefix, "orphan" if gone else "notebook", entry.notebook, entry.pid, _since(entry))
+    return Slot(number, prefix, "orphan" if gone else "notebook", _called(entry), entry.pid, _since(entry))
+
+
+def _called(entry: Entry | None) -> str | None:
+    """The notebook's name, or what else tells it from others."""
+    if entry is None or entry.notebook is not None or entry.kernel is None:
+        return entry.notebook if entry else None
+    return f"kernel {entry.kernel[:8]}"
 
 
 def _since(entry: Entry | None) -> datetime | None:

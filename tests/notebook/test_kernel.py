@@ -89,7 +89,7 @@ def test_two_notebooks_hold_two_slots_and_leave_none(
         assert kernel.run("%%scidb\nbuild(<x:int64>[i=0:9], i)").error is None
         assert kernel.run("%%scidb\nbuild(<x:int64>[i=0:9], i)").error is None
     assert taken(server.url) == 2
-    assert "other" in second.run("%scidb slots").text
+    assert "  notebook  " in second.run("%scidb slots").text
     first.shutdown()
     assert taken(server.url) == 1
     second.shutdown()
