@@ -190,11 +190,12 @@ class _Helper:
 
     def there(self) -> bool:
         """Whether the pipe is still ours, and somebody reads it."""
-        if _identity(self._write) != self._mark:
+        descriptor = self._write
+        if _identity(descriptor) != self._mark:
             return False
         # Looked at beforehand, for the user may have made a write into a broken pipe deadly (SIGPIPE).
         poll = select.poll()
-        poll.register(self._write, 0)
+        poll.register(descriptor, 0)
         return not poll.poll(0)
 
     def send(self, line: bytes) -> bool:
@@ -216,13 +217,17 @@ class _Helper:
 
     def settled(self) -> int | None:
         """The helper's pid, once its first process has left; waits for that once, within a bound."""
-        process = self._process
-        if self._pid is not None or process is None or self.failed:
+        # Taken away first, here and in `disown`: a signal handler may come in between and do the same.
+        process, self._process = self._process, None
+        if process is None:
             return self._pid
         patience, self._patience = self._patience, 0.0
         try:
             process.wait(patience)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:
+            self._process = process
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             return None
         with cast("IO[bytes]", process.stdout) as stdout:
             words = stdout.read(32)
@@ -236,13 +241,13 @@ class _Helper:
         self.disown()
 
     def disown(self) -> None:
-        if _identity(self._write) == self._mark:
-            os.close(self._write)
-        self._write = -1
-        if self._process is not None:
-            cast("IO[bytes]", self._process.stdout).close()
-            if self._process.returncode is None:
-                self._process.returncode = 0  # not a child of ours, or too slow to be waited for
+        descriptor, self._write = self._write, -1
+        process, self._process = self._process, None
+        if _identity(descriptor) == self._mark:
+            os.close(descriptor)
+        if process is not None:
+            cast("IO[bytes]", process.stdout).close()
+            process.returncode = 0  # not a child of ours, or too slow to be waited for
 
 
 def _can_guard() -> bool:

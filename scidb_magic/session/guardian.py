@@ -60,11 +60,13 @@ def main() -> None:
     line = watch(*(int(number) for number in sys.argv[1:2]))
     if not line:
         return
+    import contextlib
     import json
 
     charge = json.loads(line)
     if free(charge) and charge["file"] is not None:
-        os.unlink(charge["file"])  # noqa: PTH108
+        with contextlib.suppress(OSError):
+            os.unlink(charge["file"])  # noqa: PTH108
 
 
 def leave_family() -> None:
@@ -211,7 +213,7 @@ def _fault(error: Exception) -> str:
         ((ConnectionRefusedError,), REFUSED),
         ((TimeoutError,), LATE),
         ((ConnectionError, http.client.HTTPException, ssl.SSLEOFError), CUT),
-        ((ssl.SSLError,), BROKEN),
+        ((ssl.SSLError, FileNotFoundError), BROKEN),
         ((OSError,), LATE),  # no route, no name: that passes
     ):
         if isinstance(reason, kinds):
