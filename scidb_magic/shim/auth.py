@@ -21,6 +21,7 @@ from scidb_magic.shim.secret import Secret
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SCHEME = re.compile(r"(?:^|,)\s*(digest|basic)(?=\s|,|$)", re.IGNORECASE)
+_UNAUTHORIZED = 401
 _NAME = re.compile(r"digest\s+", re.IGNORECASE)
 
 
@@ -65,7 +66,7 @@ class HttpAuth(HTTPDigestAuth):
         state = self._state
         state.chal, state.last_nonce = (learned.fields, learned.nonce) if learned else ({}, "")
         super().__call__(r)  # type: ignore[no-untyped-call]
-        if learned is None and self._basic:
+        if self._basic and learned is None:
             self._sign_basic(r)
         return r
 
@@ -82,16 +83,17 @@ class HttpAuth(HTTPDigestAuth):
 
     def handle_401(self, r: requests.Response, **kwargs: Any) -> requests.Response:
         """Called by requests with every answer."""
-        scheme = self.answerable(r) if r.status_code == requests.codes.unauthorized else None
-        if scheme is None:
+        encrypted = (r.request.url or "").startswith("https:")
+        challenge = r.headers.get("WWW-Authenticate", "")
+        scheme = self._answerable(challenge, encrypted) if r.status_code == _UNAUTHORIZED else None
+        basic_refused = r.request.headers.get("Authorization", "").startswith("Basic ")
+        if scheme is None or (scheme == "basic" and basic_refused):
             return r
         r.close()
         r.connection.close()
         if scheme == "digest":
             answered: requests.Response = super().handle_401(r, **kwargs)  # type: ignore[no-untyped-call]
             return answered
-        if r.request.headers.get("Authorization", "").startswith("Basic "):
-            return r
         self._basic = True
         again = r.request.copy()
         self._sign_basic(again)
@@ -99,16 +101,16 @@ class HttpAuth(HTTPDigestAuth):
         answered.history.append(r)
         return answered
 
-    def answerable(self, r: requests.Response) -> str | None:
-        """The scheme to answer a challenge with: ``"digest"`` or ``"basic"``; None if there is none.
+    def withholds(self, challenge: str, *, encrypted: bool) -> bool:
+        """Whether the challenge could be answered, but not without giving the password away."""
+        return bool(schemes(challenge)) and self._answerable(challenge, encrypted) is None
 
-        A password goes in plain text over plain HTTP only where nothing better was ever asked for.
-        """
-        offered = schemes(r.headers.get("WWW-Authenticate", ""))
+    def _answerable(self, challenge: str, encrypted: bool) -> str | None:
+        """The scheme to answer with. Basic over plain HTTP only where nothing better was ever asked for."""
+        offered = schemes(challenge)
         if "digest" in offered:
             return "digest"
-        safe = (r.request.url or "").startswith("https:") or self._digest is None
-        return "basic" if "basic" in offered and safe else None
+        return "basic" if "basic" in offered and (encrypted or self._digest is None) else None
 
     @property
     def _state(self) -> Any:

@@ -19,7 +19,7 @@ from scidb_magic.shim import complaint, faults, tls
 from scidb_magic.shim.auth import HttpAuth
 from scidb_magic.shim.download import Download, length
 from scidb_magic.shim.secret import Secret, without_secrets
-from scidb_magic.shim.transport import Answer, Call, Payload, Transport
+from scidb_magic.shim.transport import Answer, Call, Transport
 
 ANSWER_TIMEOUT = 30.0
 """Seconds for the answer to what does not depend on a query."""
@@ -251,7 +251,7 @@ class ShimClient:
             raise faults.not_shim(self._place, "")
         return Head(size, answer.headers.get("Etag"))
 
-    def upload(self, sid: str, payload: Payload) -> str:
+    def upload(self, sid: str, payload: bytes) -> str:
         """Send data into the session's one input file; the answer is its name on the server.
 
         Raises
@@ -319,14 +319,20 @@ class ShimClient:
     def _refusal(self, answer: Answer, text: str) -> errors.ScidbMagicError:
         parameters = answer.call.parameters
         if answer.status == requests.codes.unauthorized:
-            challenge = answer.headers.get("WWW-Authenticate")
-            scidb = faults.is_scidb(challenge, text)
-            given = parameters.get("user") if scidb else self._auth
-            return faults.refused(self._place, text, challenge=challenge, given=given is not None)
+            return self._denial(answer.headers.get("WWW-Authenticate"), text, parameters.get("user"))
         about_session = "id" in parameters and not _NOT_SHIM.match(text)
         if answer.status == requests.codes.not_found and not about_session:
             return faults.not_shim(self._place, text)
         return faults.of_status(answer.status, text)
+
+    def _denial(self, challenge: str | None, text: str, user: str | None) -> errors.AuthenticationFailed:
+        """A 401 of SciDB, asked with `user`, or of the web server in front of shim."""
+        if challenge is None and "SciDB" in text:
+            return faults.denied(self._place, text, by="scidb", sent="refused" if user else "none")
+        if self._auth is None:
+            return faults.denied(self._place, text, by="web server", sent="none")
+        withheld = self._auth.withholds(challenge or "", encrypted=self._transport.encrypted)
+        return faults.denied(self._place, text, by="web server", sent="withheld" if withheld else "refused")
 
     def _expected(self, form: re.Pattern[str], text: str) -> str:
         if form.match(text) is None:

@@ -43,36 +43,21 @@ def of_status(status: int, body: str) -> errors.ScidbMagicError:
     return kind(f"{words}: {said}" if said else f"{words}.", status=status, body=without_paths(body))
 
 
-def refused(place: str, body: str, *, challenge: str | None, given: bool) -> errors.AuthenticationFailed:
-    """The error of a 401: SciDB's, or the web server's in front of shim.
-
-    Parameters
-    ----------
-    place, body : str
-    challenge : str, optional
-        The header that only a web server sends with it.
-    given : bool
-        Whether it was asked with a user: the web server's, if it refused, else SciDB's.
-    """
-    scidb = is_scidb(challenge, body)
-    sentence = _REFUSALS[scidb, given].format(place=place, said=_said(body) or "no reason given")
-    return errors.AuthenticationFailed(
-        sentence, body=without_paths(body), refused_by="scidb" if scidb else "web server"
-    )
+def denied(place: str, body: str, *, by: str, sent: str) -> errors.AuthenticationFailed:
+    """The error of a 401 `by` the "web server" or "scidb"; `sent` is "none", "refused" or "withheld"."""
+    sentence = _DENIALS[by, sent].format(place=place, said=_said(body))
+    return errors.AuthenticationFailed(sentence, body=without_paths(body), refused_by=by)
 
 
-def is_scidb(challenge: str | None, body: str) -> bool:
-    """Whether a 401 is shim's, who passes on what SciDB said."""
-    return challenge is None and "SciDB" in body
-
-
-_REFUSALS = {
-    (True, True): "SciDB refused user and password ({said}): check them.",
-    (True, False): "SciDB asks for a user and a password, and got none ({said}): give both.",
-    (False, True): "The web server in front of shim at {place} refused http_auth (http_user and"
-    " http_password): check them.",
-    (False, False): "The web server in front of shim at {place} asks for http_auth (http_user and"
-    " http_password), and got none: give both; they are not SciDB's.",
+_DENIALS = {
+    ("scidb", "refused"): "SciDB refused user and password ({said}): check them.",
+    ("scidb", "none"): "SciDB asks for a user and a password, and got none ({said}): give both.",
+    ("web server", "refused"): "The web server in front of shim at {place} refused http_auth: check http_user"
+    " and http_password.",
+    ("web server", "none"): "The web server in front of shim at {place} asks for http_auth, and got none:"
+    " give http_user and http_password, which are not SciDB's.",
+    ("web server", "withheld"): "The web server in front of shim at {place} asks for the password in plain"
+    " text, and did not before: http_auth was not sent. Use https.",
 }
 
 

@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -51,9 +51,6 @@ class _NoArguments(logging.Filter):
 
 logging.getLogger("urllib3.connectionpool").addFilter(_NoArguments())
 
-Payload = bytes | IO[bytes]
-"""Has a length: shim takes no chunked transfer."""
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call:
@@ -63,7 +60,7 @@ class Call:
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     method: str = "GET"
     timeout: float | None = None
-    payload: Payload | None = None
+    payload: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -148,6 +145,8 @@ class Transport:
         Host and port.
     shown : str
         The URL without a user.
+    encrypted : bool
+        Whether it is one of https.
     """
 
     def __init__(
@@ -158,7 +157,7 @@ class Transport:
         self.place = host or url
         self.shown = parts._replace(netloc=host).geturl()
         self._url = Secret(url)
-        self._encrypted = parts.scheme == "https"
+        self.encrypted = parts.scheme == "https"
         self._loopback = _is_loopback(parts.hostname or "")
         self._auth = http_auth
         self._verify = verify
@@ -175,7 +174,7 @@ class Transport:
         """
         if any(value is not None and _HALF_CHARACTER.search(value) for value in call.parameters.values()):
             raise errors.BadRequest("The text holds half a character (a lone surrogate); nothing was sent.")
-        if self._encrypted:
+        if self.encrypted:
             self._check_certificates()
         with contextlib.ExitStack() as stack:
             try:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import ssl
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,53 +11,6 @@ from scidb_magic import errors
 from scidb_magic.shim.client import ShimClient
 
 SID = "abcdefghijklmnopqrstuvwxyz012345"
-
-
-class Scripted:
-    """A server that gives each connection the next of its answers and keeps what it was asked."""
-
-    def __init__(self, *answers: bytes, context: ssl.SSLContext | None = None) -> None:
-        self.asked: list[bytes] = []
-        self._answers = answers
-        self._context = context
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http{'s' if context else ''}://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        for answer in self._answers:
-            connection, _ = self._socket.accept()
-            try:
-                with (
-                    self._context.wrap_socket(connection, server_side=True)
-                    if self._context
-                    else connection as one
-                ):
-                    request = b""
-                    while b"\r\n\r\n" not in request:
-                        request += one.recv(65536)
-                    self.asked.append(request)
-                    one.sendall(answer)
-            except (OSError, ssl.SSLError):
-                self.asked.append(b"")
-
-    def close(self) -> None:
-        self._thread.join(10)
-        self._socket.close()
-
-
-@pytest.fixture
-def scripted() -> Iterator[Callable[..., Scripted]]:
-    made: list[Scripted] = []
-
-    def make(*answers: bytes, **more: Any) -> Scripted:
-        made.append(Scripted(*answers, **more))
-        return made[-1]
-
-    yield make
-    for server in made:
-        server.close()
 
 
 def answer(status: str, body: bytes, *headers: str) -> bytes:
@@ -252,34 +199,6 @@ def test_half_a_character_is_not_sent() -> None:
         ShimClient("http://127.0.0.1:9").execute_query(SID, "f('\ud800')")
 
 
-CHALLENGE = answer("401 Unauthorized", b"", 'WWW-Authenticate: Digest qop="auth", realm="shim", nonce="17"')
-
-
-def test_digest_is_answered_on_a_new_connection_and_then_kept(scripted: Any) -> None:
-    """Shim closes the connection of its challenge and does not say so."""
-    server = scripted(CHALLENGE, ok(b"19.11.5"), ok(SID.encode()))
-    client = ShimClient(server.url, http_auth=("ann", "s3cret"))
-    assert client.version() == "19.11.5"
-    assert client.new_session() == SID
-    signed = [b"Authorization: Digest" in request for request in server.asked]
-    assert signed == [False, True, True]
-    assert not any(b"s3cret" in request for request in server.asked)
-
-
-def test_upload_is_not_sent_into_a_challenge(scripted: Any) -> None:
-    server = scripted(CHALLENGE, ok(b"19.11.5"), ok(b"/tmp/f"))
-    assert ShimClient(server.url, http_auth=("ann", "s3cret")).upload(SID, b"data") == "/tmp/f"
-    assert [request.split()[0] for request in server.asked] == [b"GET", b"GET", b"POST"]
-
-
-def test_wrong_digest(embedded_factory: Any) -> None:
-    server = embedded_factory(http_auth=("ann", "s3cret"))
-    assert ShimClient(server.url, http_auth=("ann", "s3cret")).version()
-    with pytest.raises(errors.AuthenticationFailed) as caught:
-        ShimClient(server.url, http_auth=("ann", "wr0ng")).version()
-    assert "wr0ng" not in str(caught.value) + caught.value.body
-
-
 def test_a_session_of_the_embedded_server(embedded: Any) -> None:
     client = ShimClient(embedded.url)
     sid = client.new_session()
@@ -318,36 +237,6 @@ def test_a_session_of_the_embedded_server(embedded: Any) -> None:
 def test_too_long_a_query_is_not_sent(scripted: Any) -> None:
     with pytest.raises(errors.RequestTooLong, match="262,000"):
         ShimClient("http://127.0.0.1:9").execute_query(SID, "x" * 262_000)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    openssl = shutil.which("openssl")
-    assert openssl is not None
-    command = (
-        f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-        " -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem"
-    )
-    subprocess.run(
-        command.split(),
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    return folder
-
-
-@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_tls(scripted: Any, certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    server = scripted(ok(b"19.11.5"), ok(b"19.11.5"), ok(b""), context=context)
-    assert ShimClient(server.url, verify=str(certificate / "cert.pem")).version() == "19.11.5"
-    assert ShimClient(server.url, verify=False).version() == "19.11.5"
-    with pytest.raises(errors.ShimUnreachable) as caught:
-        ShimClient(server.url).version()
-    assert (caught.value.reason, caught.value.sent) == ("tls", False)
 
 
 def test_nothing_secret_is_logged(scripted: Any, caplog: pytest.LogCaptureFixture) -> None:
