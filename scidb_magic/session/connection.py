@@ -306,24 +306,31 @@ class Connection:
             raise ScidbMagicError(
                 "A statement of this session runs just now: ask for the next after its end."
             )
-        with self._turn:
-            self._owner = threading.get_ident()
-            lifecycle.register(self)
-            # Of this statement alone: one that was abandoned keeps its own, which stays set.
-            cancelled = self._cancelled = threading.Event()
-            self._running = True
-            try:
-                return interruptible(
-                    lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
-                    self.cancel,
-                    self._keeper.retire,
-                )
-            finally:
-                self._running = False
-                self._owner = None
-                if self._keeper.state == "running":
-                    self._keeper.set_state("idle")
-                self._watch.wake()
+        try:
+            with self._turn:
+                return self._in_turn(work, attachments, retry, statement)
+        finally:
+            self._watch.wake()
+
+    def _in_turn(
+        self, work: Callable[[Exchange], T], attachments: Sequence[Attachment], retry: str, statement: str
+    ) -> T:
+        self._owner = threading.get_ident()
+        lifecycle.register(self)
+        # Of this statement alone: one that was abandoned keeps its own, which stays set.
+        cancelled = self._cancelled = threading.Event()
+        self._running = True
+        try:
+            return interruptible(
+                lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
+                self.cancel,
+                self._keeper.retire,
+            )
+        finally:
+            self._running = False
+            self._owner = None
+            if self._keeper.state == "running":
+                self._keeper.set_state("idle")
 
     def _look_after(self) -> float | None:
         if not self._turn.acquire(blocking=False):

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
+
+SOON = 0.5
+"""Seconds."""
 
 log = logging.getLogger("scidb_magic")
 
@@ -27,10 +32,13 @@ class IdleWatch:
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
+        self._next = math.inf
 
     def wake(self) -> None:
-        """Have `look` called now, in the other thread."""
+        """Have `look` called in the other thread: now, if it will not be within `SOON` anyway."""
         with self._lock:
+            if self._thread is not None and self._next - time.monotonic() < SOON:
+                return
             self._woken.set()
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="scidb_magic idle", daemon=True)
@@ -42,7 +50,9 @@ class IdleWatch:
 
     def _run(self) -> None:
         while True:
-            self._woken.clear()
+            with self._lock:
+                self._woken.clear()
+                self._next = math.inf
             try:
                 due = self._look()
             except Exception:
@@ -52,4 +62,5 @@ class IdleWatch:
                 if due is None and not self._woken.is_set():
                     self._thread = None
                     return
+                self._next = time.monotonic() + (due or 0.0)
             self._woken.wait(due)

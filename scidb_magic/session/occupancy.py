@@ -112,18 +112,29 @@ def _told(client: ShimClient) -> str:
         for slot in taken
         if slot.owner == "notebook"
     ]
-    known = all(slot.number is not None for slot in listed) and bool(listed)
+    lists = any(slot.number is not None for slot in listed)
+    gone = count["orphan"]
     parts = [
-        f"all {len(taken)} are taken" if known else "it does not list them",
+        f"{len(taken)} of {len(listed)} slots are taken" if lists else "it does not list them",
         *([f"{len(ours)} by your own ({', '.join(ours)})"] if ours else []),
-        *([f"{count['orphan']} by processes of yours that are gone"] if count["orphan"] else []),
+        *(
+            [
+                f"{gone} by {_plural(gone, 'a process', 'processes')} of yours that {_plural(gone, 'is', 'are')} gone"
+            ]
+            if gone
+            else []
+        ),
         *([f"{count['other']} by others"] if count["other"] else []),
     ]
     ways = [
-        *(["%scidb release --orphans frees those of yours that are gone"] if count["orphan"] else []),
+        *(["%scidb release --orphans frees what is yours and gone"] if gone else []),
         "%scidb release in a notebook that is done frees its slot",
     ]
     return f"{', '.join(parts)}. {'; '.join(ways)}."
+
+
+def _plural(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many
 
 
 def _clock(since: datetime | None) -> str:

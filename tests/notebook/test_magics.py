@@ -173,7 +173,7 @@ class TestErrors:
             ("%scidb http://cluster:8080", "%scidb connect URL"),
             ("%%scidb\nscan(A); {{ x", "has no '}}'"),
             ("%%scidb status\nscan(A)", "stands on a line of its own"),
-            ("%scidb release now", "Too much on the line; it is: %scidb release."),
+            ("%scidb release now", "Too much on the line; it is: %scidb release [--orphans]."),
             ("%scidb show scan(A); scan(B)", "Too much on the line"),
             ("%scidb show {{ no_such_name }}", "no_such_name"),
             ("%scidb show", "What is to be shown?"),
