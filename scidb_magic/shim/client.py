@@ -18,8 +18,8 @@ from scidb_magic import errors
 from scidb_magic.shim import complaint, faults, tls
 from scidb_magic.shim.auth import HttpAuth
 from scidb_magic.shim.download import Download, length
-from scidb_magic.shim.secret import Secret, without_secrets
-from scidb_magic.shim.transport import Answer, Call, Transport
+from scidb_magic.shim.secret import Secret
+from scidb_magic.shim.transport import Call, Reply, Transport
 
 ANSWER_TIMEOUT = 30.0
 """Seconds for the answer to what does not depend on a query."""
@@ -28,6 +28,7 @@ _SESSION_ID = re.compile(r"[0-9a-z]{32}$")
 _QUERY_ID = re.compile(r"\d+$")
 _VERSION = re.compile(r"\d+(\.\d+)+")
 _DIGITS = re.compile(r"\d*$")
+_GOOD = (requests.codes.ok, requests.codes.partial_content)
 _NOT_SHIM = re.compile(r"Error 404: Not Found|\s*<")
 """How the body of a 404 begins that is not shim's: its file server's, or another server's page."""
 
@@ -180,15 +181,13 @@ class ShimClient:
             "result_size_limit": None if result_size_limit is None else str(result_size_limit),
         }
         with self._transport.send(Call("execute_query", parameters, timeout=timeout)) as answer:
-            body, fault = answer.whole()
-        text = _decoded(body)
-        if answer.status == errors.QueryError.status:
-            raise complaint.query_error(text, query, saved=save is not None)
-        if answer.status == requests.codes.ok and fault is not None:
-            self._expected(_DIGITS, text)
+            reply = answer.whole()
+        if reply.status == errors.QueryError.status:
+            raise complaint.query_error(reply.text, query, saved=save is not None)
+        if reply.status == requests.codes.ok and reply.fault is not None:
+            self._expected(_DIGITS, reply.text)
             return ""
-        self._check(answer, body, fault)
-        return self._expected(_QUERY_ID, text)
+        return self._expected(_QUERY_ID, self._good(reply).text)
 
     def download(self, sid: str, download: Download) -> None:
         """Bring the saved output, or what of it is still missing in `download`, piece by piece.
@@ -212,8 +211,8 @@ class ShimClient:
             return
         endpoint = "read_lines" if download.lines else "read_bytes"
         with self._transport.send(Call(endpoint, {"id": sid, "n": "0"}, headers=download.range())) as answer:
-            if not _is_good(answer):
-                self._check(answer, *answer.whole())
+            if answer.status not in _GOOD:
+                self._good(answer.whole())
             download.begin(answer.status, answer.headers)
             for piece in answer.pieces():
                 download.add(piece)
@@ -229,7 +228,7 @@ class ShimClient:
         ------
         SessionNotFound, NotSaved, OutOfRange, ServerFailure, ShimUnreachable
         """
-        return self._ask(Call("read_lines", {"id": sid, "n": str(n)}))
+        return self._ask(Call("read_lines", {"id": sid, "n": str(n)})).body
 
     def read_bytes(self, sid: str, n: int = 0, *, start: int | None = None, end: int | None = None) -> bytes:
         """The saved output in a binary format: the whole, the next `n` bytes, or the bytes `start` … `end`.
@@ -237,7 +236,7 @@ class ShimClient:
         A range must lie inside the output, else shim answers nonsense; see `head`. Raises as `read_lines`.
         """
         headers = {} if start is None else {"Range": f"bytes={start}-{'' if end is None else end}"}
-        return self._ask(Call("read_bytes", {"id": sid, "n": str(n)}, headers=headers))
+        return self._ask(Call("read_bytes", {"id": sid, "n": str(n)}, headers=headers)).body
 
     def head(self, sid: str, *, lines: bool, timeout: float | None = None) -> Head:
         """Size and ``Etag`` of the saved output, of a text format if `lines`. Raises as `read_lines`."""
@@ -245,7 +244,7 @@ class ShimClient:
         parameters = {"id": sid, "n": "0"}
         call = Call(endpoint, parameters, method="HEAD", timeout=timeout or ANSWER_TIMEOUT)
         with self._transport.send(call) as answer:
-            self._check(answer, *answer.whole())
+            self._good(answer.whole())
         size = length(answer.headers)
         if size is None:
             raise faults.not_shim(self._place, "")
@@ -291,39 +290,35 @@ class ShimClient:
         AuthenticationFailed, ShimUnreachable
         """
         with self._transport.send(Call("debug", timeout=ANSWER_TIMEOUT)) as answer:
-            body, fault = answer.whole()
-        if answer.status == requests.codes.not_found:
+            reply = answer.whole()
+        if reply.status == requests.codes.not_found:
             return None
-        self._check(answer, body, fault)
-        return _decoded(body)
+        return self._good(reply).text
 
     def _text(self, call: Call) -> str:
-        return _decoded(self._ask(call)).strip()
+        return self._ask(call).text.strip()
 
-    def _ask(self, call: Call) -> bytes:
+    def _ask(self, call: Call) -> Reply:
         with self._transport.send(call) as answer:
-            body, fault = answer.whole()
-        self._check(answer, body, fault)
-        return body
+            reply = answer.whole()
+        return self._good(reply)
 
-    def _check(self, answer: Answer, body: bytes, fault: errors.ShimUnreachable | None) -> None:
-        """Raise the typed error of an answer that is not a whole and good one."""
-        try:
-            if fault is not None:
-                raise fault
-        finally:
-            del fault
-        if not _is_good(answer):
-            raise self._refusal(answer, without_secrets(_decoded(body), answer.call.secrets))
+    def _good(self, reply: Reply) -> Reply:
+        """A whole and good answer; a typed error for any other."""
+        if reply.fault is not None:
+            raise reply.fault
+        if reply.status not in _GOOD:
+            raise self._refusal(reply)
+        return reply
 
-    def _refusal(self, answer: Answer, text: str) -> errors.ScidbMagicError:
-        parameters = answer.call.parameters
-        if answer.status == requests.codes.unauthorized:
-            return self._denial(answer.headers.get("WWW-Authenticate"), text, parameters.get("user"))
+    def _refusal(self, reply: Reply) -> errors.ScidbMagicError:
+        parameters, text = reply.call.parameters, reply.complaint
+        if reply.status == requests.codes.unauthorized:
+            return self._denial(reply.headers.get("WWW-Authenticate"), text, parameters.get("user"))
         about_session = "id" in parameters and not _NOT_SHIM.match(text)
-        if answer.status == requests.codes.not_found and not about_session:
+        if reply.status == requests.codes.not_found and not about_session:
             return faults.not_shim(self._place, text)
-        return faults.of_status(answer.status, text)
+        return faults.of_status(reply.status, text)
 
     def _denial(self, challenge: str | None, text: str, user: str | None) -> errors.AuthenticationFailed:
         """A 401 of SciDB, asked with `user`, or of the web server in front of shim."""
@@ -338,11 +333,3 @@ class ShimClient:
         if form.match(text) is None:
             raise faults.not_shim(self._place, text)
         return text
-
-
-def _is_good(answer: Answer) -> bool:
-    return answer.status in (requests.codes.ok, requests.codes.partial_content)
-
-
-def _decoded(body: bytes) -> str:
-    return body.decode("utf-8", "surrogateescape")

@@ -96,15 +96,21 @@ def not_shim(place: str, body: str) -> errors.NotShim:
 
 def _unreachable(reason: str, place: str) -> errors.ShimUnreachable:
     sentence, sent = _REASONS[reason]
-    return errors.ShimUnreachable(
-        sentence.format(place=place), reason="refused" if reason == "handshake" else reason, sent=sent
-    )
+    kind = {"no handshake": "refused", "slow handshake": "timeout"}.get(reason, reason)
+    return errors.ShimUnreachable(sentence.format(place=place), reason=kind, sent=sent)
 
 
 _REASONS = {
     "dns": ("There is no host for {place}: check the URL.", False),
     "refused": ("Nothing answers at {place}: check the URL, and whether shim runs there.", False),
-    "handshake": ("{place} closed the connection before TLS was up: check whether shim runs there.", False),
+    "no handshake": (
+        "{place} closed the connection before TLS was up: check whether shim runs there.",
+        False,
+    ),
+    "slow handshake": (
+        "{place} did not answer in TLS within connect_timeout: check https in the URL.",
+        False,
+    ),
     "timeout": ("No connection to {place} within connect_timeout: check host, port and firewall.", False),
     "slow": ("{place} took the request but did not answer in time.", True),
     "reset": ("{place} closed the connection without an answer.", True),
@@ -124,8 +130,8 @@ def _reason(error: BaseException) -> str:
 _Kinds = tuple[tuple[tuple[type[BaseException], ...], str], ...]
 
 _BEFORE_TLS: _Kinds = (
-    ((TimeoutError,), "timeout"),
-    ((ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError), "handshake"),
+    ((TimeoutError,), "slow handshake"),
+    ((ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError), "no handshake"),
 )
 _KINDS: _Kinds = (
     ((ssl.SSLCertVerificationError, CertificateError), "tls"),

@@ -26,7 +26,7 @@ from scidb_magic import errors
 from scidb_magic.shim import faults, tls
 from scidb_magic.shim.auth import HttpAuth
 from scidb_magic.shim.download import length
-from scidb_magic.shim.secret import ARGUMENTS, Secret
+from scidb_magic.shim.secret import ARGUMENTS, Secret, without_secrets
 
 MAX_REQUEST = 262_000
 """Bytes of a request line with its headers that shim takes (observed: refused at 262,124)."""
@@ -72,6 +72,30 @@ class Call:
         return self.parameters.get("id"), self.parameters.get("password")
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Reply:
+    """An answer that came; `fault` says what its body broke off with."""
+
+    status: int
+    headers: Mapping[str, str]
+    call: Call
+    body: bytes
+    fault: errors.ShimUnreachable | None
+
+    def __repr__(self) -> str:
+        return f"<{self.status} to {self.call!r}>"
+
+    @property
+    def text(self) -> str:
+        """The body in UTF-8, as shim names no charset; bytes that are not, in surrogates."""
+        return self.body.decode("utf-8", "surrogateescape")
+
+    @property
+    def complaint(self) -> str:
+        """The text without an echo of the request's secrets."""
+        return without_secrets(self.text, self.call.secrets)
+
+
 class Answer:
     """An answer whose body may still be on its way; a context manager that closes the connection."""
 
@@ -79,7 +103,8 @@ class Answer:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.call = call
-        self._raw = response.raw
+        # urllib3 has read1 from 2.1 on; with read, a connection that is reset takes a piece along.
+        self._read = getattr(response.raw, "read1", response.raw.read)
         self._place = place
         self._closing = closing
 
@@ -105,19 +130,20 @@ class Answer:
         if expected is not None and received < expected:
             raise faults.half(self._place)
 
-    def whole(self) -> tuple[bytes, errors.ShimUnreachable | None]:
-        """The body, or what came of it and the fault that ended it."""
+    def whole(self) -> Reply:
+        """The answer with its body, or with what came of it and the fault that ended it."""
         pieces: list[bytes] = []
+        fault = None
         try:
             for piece in self.pieces():
                 pieces.append(piece)  # noqa: PERF402 - what came before a fault must stay
         except errors.ShimUnreachable as error:
-            return b"".join(pieces), error.with_traceback(None)
-        return b"".join(pieces), None
+            fault = error.with_traceback(None)
+        return Reply(self.status, self.headers, self.call, b"".join(pieces), fault)
 
     def _next(self) -> bytes:
         try:
-            piece: bytes = self._raw.read1(PIECE, decode_content=False)
+            piece: bytes = self._read(PIECE, decode_content=False)
             return piece
         except faults.FAULTS as error:
             fault = faults.broken_off(error, self._place)
