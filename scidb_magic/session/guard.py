@@ -30,7 +30,7 @@ LEAVE_SECONDS = 2.0
 MOST_FAILURES = 3
 """So often in a row a helper may fail to start; then this process goes on without."""
 
-_SCRIPT = str(Path(__file__).with_name("guardian.py"))
+_SCRIPT = str(Path(__file__).absolute().with_name("guardian.py"))
 _NOTHING = b"\n"
 
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()

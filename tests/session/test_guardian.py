@@ -26,8 +26,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from scidb_magic.session import freeing, guardian
 from scidb_magic.session import guard as guard_module
-from scidb_magic.session import guardian
 from scidb_magic.session.guard import Charge, Guard
 from scidb_magic.session.settings import Secret
 from scidb_magic.shim.client import ShimClient
@@ -651,14 +651,16 @@ def test_it_asks_again(
 def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     clock = [0.0]
-    monkeypatch.setattr(guardian, "_limit_the_end", lambda: None)
-    monkeypatch.setattr(
-        guardian, "_ask", lambda charge, endpoint, *_, **__: (asked.append(endpoint), (503, None))[1]
-    )
+
+    def busy(_: Any, endpoint: str, *__: Any) -> tuple[int, None]:
+        asked.append(endpoint)
+        return 503, None
+
+    monkeypatch.setattr(freeing, "_ask", busy)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
-    assert guardian.free(charge("http://h", "s")) is False
-    assert 5 <= len(asked) <= 10 and 15 < clock[0] <= guardian.PATIENCE
+    assert freeing.free(charge("http://h", "s")) is False
+    assert 5 <= len(asked) <= 10 and 15 < clock[0] <= freeing.PATIENCE
 
 
 # The master's side
