@@ -58,9 +58,12 @@ class Attempts:
         self.queries += bool(statement)
         patience = Backoff(settings.connect_wait, immediate=True)
         replayed = False
+        lost: str | None = None
         while True:
             session = self._keeper.acquire(cancelled)
             self._keeper.set_state("running")
+            if lost is not None and patience.pauses + replayed == 1:
+                self._tell(lost)
             exchange = Exchange(session, attachments, cancelled=cancelled, patience=settings.connect_wait)
             session.begin()
             try:
@@ -81,8 +84,7 @@ class Attempts:
             replayed |= action is Action.REPLAY
             self.replays += 1
             self._keeper.set_state("reconnecting")
-            if patience.pauses + replayed == 1:
-                self._tell(_RENEWED if self._keeper.session is None else _SENT_AGAIN)
+            lost = _RENEWED if self._keeper.session is None else _SENT_AGAIN
 
     def _after_fault(self, exchange: Exchange, error: ScidbMagicError, retry: str) -> Action:
         keeper = self._keeper

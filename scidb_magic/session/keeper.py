@@ -320,7 +320,12 @@ class SlotKeeper:
             return
         self._leaving = session
         self._free.clear()
-        self._answered(session, session.end(running=running, seconds=deadline.left))
+        try:
+            fate = session.end(running=running, seconds=deadline.left)
+        except BaseException:  # the user does not want to wait
+            self._leave(session)
+            raise
+        self._answered(session, fate)
 
     def _answered(self, session: Held, fate: Fate | None) -> None:
         """The server's answer to the release, or None. While closing, the guardian sees to the rest."""

@@ -114,16 +114,11 @@ def _told(client: ShimClient) -> str:
     ]
     lists = any(slot.number is not None for slot in listed)
     gone = count["orphan"]
+    verb = _plural(gone, "is", "are")
     parts = [
         f"{len(taken)} of {len(listed)} slots are taken" if lists else "it does not list them",
         *([f"{len(ours)} by your own ({', '.join(ours)})"] if ours else []),
-        *(
-            [
-                f"{gone} by {_plural(gone, 'a process', 'processes')} of yours that {_plural(gone, 'is', 'are')} gone"
-            ]
-            if gone
-            else []
-        ),
+        *([f"{gone} by {_plural(gone, 'a process', 'processes')} of yours that {verb} gone"] if gone else []),
         *([f"{count['other']} by others"] if count["other"] else []),
     ]
     ways = [
