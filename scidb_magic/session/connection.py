@@ -214,7 +214,7 @@ class Connection:
 
         What cannot be proved to be ours is left to shim's reaping.
         """
-        return occupancy.release_orphans(self._keeper.endpoint.client())
+        return self._keeper.asking(lambda: occupancy.release_orphans(self._keeper.endpoint.client()))
 
     def reconnect(self) -> None:
         """Give the slot back and take a new one."""

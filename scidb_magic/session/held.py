@@ -11,17 +11,17 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from scidb_magic.errors import ScidbMagicError
+from scidb_magic.errors import QueryError, ScidbMagicError
 from scidb_magic.session import ending, holder, proof
 from scidb_magic.session.guard import Charge, Guard
 from scidb_magic.session.ledger import Entry, Ledger
 from scidb_magic.session.proof import TRUSTED, Proof, Stamp
+from scidb_magic.session.recovery import Fate, Phase, decide
 from scidb_magic.session.settings import Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scidb_magic.session.recovery import Fate
     from scidb_magic.shim.client import ShimClient
 
 log = logging.getLogger("scidb_magic")
@@ -44,6 +44,8 @@ class Held:
     ----------
     running : bool
         Whether a statement uses it now.
+    doubted : bool
+        Whether there was a sign of a restart of the server since it was used.
     used : Stamp
         When its last request ended; while one runs, when it began.
     proof : Proof or None
@@ -55,7 +57,7 @@ class Held:
     def __init__(self, client: ShimClient, sid: str, guard: Guard | None) -> None:
         self.client = client
         self.sid = Secret(sid)
-        self.running = False
+        self.running = self.doubted = False
         self.used = Stamp.now()
         self.proof: Proof | None = None
         self.namespace = PUBLIC
@@ -73,7 +75,7 @@ class Held:
     @property
     def trusted(self) -> bool:
         """Whether it was used so lately that its id can be nobody else's."""
-        return self.running or self.used.age <= TRUSTED
+        return self.running or (not self.doubted and self.used.age <= TRUSTED)
 
     @property
     def recorded(self) -> bool:
@@ -116,15 +118,26 @@ class Held:
             )
         )
 
-    def get_proof(self) -> None:
-        """Have the server answer what will prove the session ours later on; for one that surely is."""
+    def doubt(self) -> None:
+        """There was a sign of a restart: from now on it has to be proved ours."""
+        self.doubted = True
+        self._tell()
+
+    def get_proof(self) -> Fate:
+        """Have the server answer what will prove the session ours later on; for one that surely is.
+
+        The answer is what becomes of it.
+        """
         self._proof_tried = True
         try:
             self.proof = proof.make(self.client, self.sid)
+        except QueryError as error:
+            log.debug("%s at a proof", error.code)
         except ScidbMagicError as error:
-            log.debug("%s at a proof", type(error).__name__)
+            return decide(Phase.PROVE, error).fate
         self.record()
         self._tell()
+        return Fate.KEEP
 
     def end(self, *, running: bool, seconds: float) -> Fate | None:
         """Release it, see `ending.end`."""
@@ -145,6 +158,7 @@ class Held:
 
     def _touch(self) -> None:
         self.used = Stamp.now()
+        self.doubted = False
         self._tell()
 
     def _tell(self) -> None:
@@ -160,7 +174,7 @@ class Held:
                 verify=self._access.verify,
                 ca=self._access.ca,
                 running=self.running,
-                used=self.used.wall,
+                used=0.0 if self.doubted else self.used.wall,
                 lines=known.lines if known else None,
                 etag=known.etag if known else None,
                 file=str(self._file) if self._file else None,

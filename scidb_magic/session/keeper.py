@@ -20,7 +20,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from scidb_magic.errors import (
     QueryError,
@@ -33,7 +33,7 @@ from scidb_magic.session import ending, occupancy, proof
 from scidb_magic.session.endpoint import Endpoint
 from scidb_magic.session.guard import Guard
 from scidb_magic.session.held import Held
-from scidb_magic.session.recovery import Action, Fate, Phase, decide
+from scidb_magic.session.recovery import Action, Fate, Phase, decide, tells_of_a_restart
 from scidb_magic.session.waiting import Backoff, Deadline
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from scidb_magic.session.status import Slot
     from scidb_magic.shim.client import ShimClient
 
+T = TypeVar("T")
 log = logging.getLogger("scidb_magic")
 
 TELL_AFTER = 1.0
@@ -211,7 +212,10 @@ class SlotKeeper:
         if not session.recorded and idle >= RECORD_AFTER:
             session.record()
         if session.unproved and session.trusted and idle >= proof.FRESH_PROOF:
-            session.get_proof()
+            fate = session.get_proof()
+            if fate is not Fate.KEEP:
+                self.drop(fate)
+                return None
         due = [
             *([RECORD_AFTER] if not session.recorded else []),
             *([proof.FRESH_PROOF] if session.unproved and session.trusted else []),
@@ -228,7 +232,17 @@ class SlotKeeper:
         client = self.endpoint.known_client()
         if client is None and not self.endpoint.embedded:
             client = self.endpoint.client()
-        return occupancy.slots(client, self.sid) if client is not None else []
+        return self.asking(lambda: occupancy.slots(client, self.sid)) if client is not None else []
+
+    def asking(self, question: Callable[[], T]) -> T:
+        """The answer to a question beside the session; no answer may be a sign of a restart."""
+        session = self.session
+        try:
+            return question()
+        except ScidbMagicError as error:
+            if session is not None and tells_of_a_restart(error):
+                session.doubt()
+            raise
 
     def _refuse_while_closing(self) -> None:
         if self.closing:
@@ -315,8 +329,9 @@ class SlotKeeper:
         if session is None or self._pid != os.getpid():
             return
         self.set_state("released")
-        if not session.trusted and (fate := _still_ours(session, deadline)) is not Fate.KEEP:
-            self._over(session, fate)
+        ours = Fate.KEEP if session.trusted else _still_ours(session, deadline)
+        if ours is not Fate.KEEP:
+            self._over(session, ours)
             return
         self._leaving = session
         self._free.clear()

@@ -183,6 +183,11 @@ def decide(phase: Phase, error: ScidbMagicError) -> Decision:
     return _NO_FAULT if name is None else TABLE[phase, name]
 
 
+def tells_of_a_restart(error: ScidbMagicError) -> bool:
+    """Whether shim may have been started anew, in which case ids are somebody else's by now."""
+    return situation(error) in ("refused", "reset", "half", "502")
+
+
 _NO_FAULT = Decision(Fate.KEEP, Action.FAIL, Action.FAIL)
 
 RAN: dict[tuple[Phase, Action], Literal[True, False] | None] = {

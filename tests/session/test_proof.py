@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scidb_magic.api import ManagedSession
+from scidb_magic.errors import ShimUnreachable
 from scidb_magic.session import held, proof
 from scidb_magic.shim.client import ShimClient
 
@@ -132,3 +133,19 @@ def test_a_stamp_sees_a_clock_that_was_set_and_one_that_stood_still() -> None:
     assert proof.Stamp(now.monotonic, now.wall - 100).age >= 100
     assert proof.Stamp(now.monotonic, now.wall + 100).age >= 95
     assert proof.Stamp(now.monotonic - 100, now.wall).age >= 100
+
+
+def test_a_sign_of_a_restart_at_any_request_is_heeded(
+    embedded_factory: Any, make: Any, notices: list[str]
+) -> None:
+    first = embedded_factory("--repeat-ids")
+    session = make(first.url)
+    session.fetch(READ)
+    first.process.kill()
+    first.process.wait()
+    with pytest.raises(ShimUnreachable):
+        session.slots()
+    second, client, stranger = restarted(first, embedded_factory)
+    assert len(session.fetch(READ)) == 3
+    assert len(client.read_bytes(stranger)) == 800
+    assert (taken(second.url), session.status().abandoned) == (2, 1)
