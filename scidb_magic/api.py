@@ -335,8 +335,7 @@ def connect(
 ) -> ManagedSession:
     """The process's shared session, configured; takes no slot until the first query.
 
-    Again with the same settings, or others only of limits and waits (`Setting.live`), it is the same
-    object; else the old slot is released first.
+    The same object again, unless settings differ that are not `live`: then the old slot is released first.
 
     Parameters
     ----------

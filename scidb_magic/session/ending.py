@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from scidb_magic.errors import ScidbMagicError, ShimUnreachable
+from scidb_magic.errors import QueryError, ScidbMagicError, ShimUnreachable
 from scidb_magic.session import proof
 from scidb_magic.session.recovery import Action, Fate, Phase, decide
 from scidb_magic.session.waiting import Backoff, Deadline
@@ -30,6 +30,21 @@ _NEVER = threading.Event()
 
 PATIENCE = 600.0
 """Seconds for which the answer to a release is waited for in the background."""
+
+
+def speak(session: Held, statements: Iterable[str], seconds: float) -> None:
+    """Run statements for their effect, as many as there is time for."""
+    deadline = Deadline(seconds)
+    for statement in statements:
+        if deadline.over:
+            return
+        try:
+            session.client.execute_query(session.sid, statement, timeout=deadline.left)
+        except QueryError as error:
+            log.debug("%s at the end of a session: %s", error.code, error)
+        except ScidbMagicError as error:
+            log.debug("%s at the end of a session: %s", type(error).__name__, error)
+            return
 
 
 def cancel(client: ShimClient, sid: str, seconds: float) -> None:

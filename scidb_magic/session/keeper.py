@@ -23,7 +23,6 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
 
 from scidb_magic.errors import (
-    QueryError,
     ScidbMagicError,
     SessionClosed,
     ShimUnreachable,
@@ -176,7 +175,7 @@ class SlotKeeper:
             self._answered(leaving, leaving.end(running=True, seconds=deadline.left))
         session = self.session
         if session is not None and not running and session.trusted:
-            _speak(session, last_words, deadline.left / 2)
+            ending.speak(session, last_words, deadline.left / 2)
         self._give_back(running, deadline)
         self.endpoint.close()
 
@@ -385,17 +384,3 @@ def _unreachable(error: ScidbMagicError, client: ShimClient, waited: float) -> S
         reason=error.reason,
         sent=error.sent,
     )
-
-
-def _speak(session: Held, statements: Iterable[str], seconds: float) -> None:
-    deadline = Deadline(seconds)
-    for statement in statements:
-        if deadline.over:
-            return
-        try:
-            session.client.execute_query(session.sid, statement, timeout=deadline.left)
-        except QueryError as error:
-            log.debug("%s at the end of a session: %s", error.code, error)
-        except ScidbMagicError as error:
-            log.debug("%s at the end of a session: %s", type(error).__name__, error)
-            return
