@@ -365,9 +365,10 @@ def test_a_server_without_tls(embedded: Any) -> None:
     assert (caught.value.reason, caught.value.sent) == ("timeout", False)
 
 
-def test_a_server_that_ends_within_the_handshake(cutter: Any, embedded: Any) -> None:
-    wire = cutter(embedded.port)
-    wire.cuts = [0, 0]
+def test_a_server_that_ends_within_the_handshake(scripted: Any, certificates: Any, cutter: Any) -> None:
+    server = scripted(b"", b"", context=certificates.context())
+    wire = cutter(int(server.url.rpartition(":")[2]))
+    wire.cuts = [5, 5]
     for wire.politely in (True, False):
         with pytest.raises(errors.ShimUnreachable) as caught:
             ShimClient(f"https://127.0.0.1:{wire.port}").execute_query(SID, "scan(A)")
