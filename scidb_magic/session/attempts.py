@@ -60,7 +60,11 @@ class Attempts:
         replayed = False
         lost: str | None = None
         while True:
-            session = self._keeper.acquire(cancelled)
+            try:
+                session = self._keeper.acquire(cancelled)
+            except ScidbMagicError as error:
+                error.ran = None if replayed else False
+                raise
             self._keeper.set_state("running")
             if lost is not None and patience.pauses + replayed == 1:
                 self._tell(lost)

@@ -17,6 +17,7 @@ from scidb_magic.errors import (
     ResultTooLarge,
     ScidbMagicError,
     SessionClosed,
+    ShimUnreachable,
     SlotsExhausted,
 )
 from scidb_magic.session.settings import resolve
@@ -325,3 +326,85 @@ def running_queries(url: str) -> str:
     """What runs on the server now, as another session sees it."""
     with ManagedSession(*resolve({"url": url})) as other:
         return other.connection.text("list('queries')")
+
+
+def test_operators_that_only_read_can_be_named(embedded: Any, make: Any) -> None:
+    connection = make(embedded.url).connection
+    assert connection.changes("my_op(filter(A, x > 1))")
+    connection = make(embedded.url, read_operators="other_op, My_Op").connection
+    assert not connection.changes("my_op(filter(A, x > 1))")
+    assert connection.changes("my_op(stream(A, 'cat'))")
+
+
+def test_a_statement_inside_another_is_refused(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    caught: list[ScidbMagicError] = []
+
+    def inside(line: str) -> None:
+        try:
+            session.fetch("build(<x:int64>[i=0:2], i)")
+        except ScidbMagicError as error:
+            caught.append(error)
+
+    session.fetch("build(<x:int64>[i=0:2], i)")
+    session.notify = inside
+    lose(session, url)
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+    assert "runs just now" in str(caught[0])
+
+
+def test_the_last_one_out_gives_the_slot_back(embedded_factory: Any, make: Any) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    inside, leave = threading.Event(), threading.Event()
+    sizes: list[int] = []
+
+    def work() -> None:
+        with session:
+            sizes.append(len(session.fetch("build(<x:int64>[i=0:2], i)")))
+            inside.set()
+            leave.wait(20)
+            sizes.append(len(session.fetch("build(<x:int64>[i=0:2], i)")))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert inside.wait(20)
+    with session:
+        session.fetch("build(<x:int64>[i=0:2], i)")
+    assert taken(url) == 1
+    leave.set()
+    thread.join(20)
+    assert (sizes, taken(url), session.status().replays) == ([3, 3], 0, 0)
+
+
+def test_a_namespace_that_there_is_not_leaves_the_session_usable(embedded: Any, make: Any) -> None:
+    session = make(embedded.url)
+    with pytest.raises(QueryError, match="set_namespace"):
+        session.fetch("build(<x:int64>[i=0:2], i)", namespace="elsewhere")
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+
+
+def test_a_refusing_server_is_waited_for(embedded_factory: Any, make: Any, notices: list[str]) -> None:
+    first = embedded_factory()
+    port = first.port
+    first.stop()
+    session = make(first.url, connect_wait=60)
+    told = threading.Event()
+    session.notify = lambda line: (notices.append(line), told.set())
+    starter = threading.Thread(target=lambda: told.wait(30) and embedded_factory("--port", str(port)))
+    starter.start()
+    assert len(session.fetch("build(<x:int64>[i=0:2], i)")) == 3
+    starter.join()
+    assert len(notices) == 1 and "Trying for up to 60 s" in notices[0]
+
+
+def test_a_server_that_is_not_there_is_named(make: Any, embedded_factory: Any) -> None:
+    gone = embedded_factory()
+    gone.stop()
+    session = make(gone.url, connect_wait=0.3)
+    with pytest.raises(ShimUnreachable) as caught:
+        session.fetch("build(<x:int64>[i=0:2], i)")
+    assert gone.url in str(caught.value)
+    assert (caught.value.reason, caught.value.ran) == ("refused", False)
+    assert session.status().state == "unreachable"
