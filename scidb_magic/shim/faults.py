@@ -156,7 +156,6 @@ _KINDS: _Kinds = (
 )
 
 _NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
-_NO_FILE = {"NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB"}
 _CERTIFICATES = {
     9: "The certificate of {place} is not valid yet",
     10: "The certificate of {place} has expired",
@@ -177,8 +176,6 @@ def _tls_sentence(error: BaseException) -> str:
         reason = getattr(cause, "reason", None) if isinstance(cause, ssl.SSLError) else None
         if reason in _NO_TLS:
             return "{place} does not speak TLS: check whether the URL should begin with http://."
-        if reason in _NO_FILE:
-            return "The file that verify names holds no certificates; {place} was not asked."
         if reason:
             return f"No TLS connection to {{place}} ({reason.lower().replace('_', ' ')})" + _ADVICE
     return "No TLS connection to {place}" + _ADVICE

@@ -2,12 +2,16 @@
 
 requests tells every failure of TLS alike, be it a certificate or a server that ended in the middle of
 a query. Here a fault before the end of the handshake is marked as `NotConnected`.
+
+A client has one context for all its connections, as reading the certificates of the world's authorities
+takes some 20 ms.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
+from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
@@ -15,6 +19,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
+
+from scidb_magic.errors import SettingError
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -41,17 +48,50 @@ _POOLS = {"http": HTTPConnectionPool, "https": _Pool}
 
 
 class Adapter(HTTPAdapter):
-    """Makes connections that mark what fails before TLS is up."""
+    """Makes connections under `context` that mark what fails before TLS is up."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        super().init_poolmanager(*args, **more)
+        super().init_poolmanager(*args, ssl_context=self._context, **more)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **more)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **more)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Called by requests; else it has the certificates read again at each request."""
+
+
+def context(verify: bool | str) -> ssl.SSLContext:
+    """The context of all connections of a client.
+
+    Raises
+    ------
+    SettingError
+        `verify` names no file of certificates.
+    """
+    ca = authorities(verify)
+    made = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if ca else ssl.CERT_NONE)
+    if ca is not None and not _load(made, ca):
+        raise SettingError(f"verify names {ca}, and there is no file of certificates.")
+    return made
+
+
+def _load(context: ssl.SSLContext, ca: str) -> bool:
+    try:
+        if Path(ca).is_dir():
+            context.load_verify_locations(capath=ca)
+        else:
+            context.load_verify_locations(cafile=ca)
+    except OSError:
+        return False
+    return True
 
 
 def trusted(verify: bool | str) -> bool | str:

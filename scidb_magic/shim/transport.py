@@ -13,8 +13,8 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
-import os
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -188,6 +188,7 @@ class Transport:
         self._auth = http_auth
         self._verify = verify
         self._connect_timeout = connect_timeout
+        self._context: ssl.SSLContext | None = None
 
     def send(self, call: Call) -> Answer:
         """Send a call and wait for the head of its answer.
@@ -200,8 +201,6 @@ class Transport:
         """
         if any(value is not None and _HALF_CHARACTER.search(value) for value in call.parameters.values()):
             raise errors.BadRequest("The text holds half a character (a lone surrogate); nothing was sent.")
-        if self.encrypted:
-            self._check_certificates()
         with contextlib.ExitStack() as stack:
             try:
                 response = stack.enter_context(self._response(call, stack.enter_context(self._session())))
@@ -216,10 +215,10 @@ class Transport:
     def _session(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = not self._loopback
-        session.verify = self._verify
         # One that does nothing keeps requests from looking for a password in ~/.netrc.
         session.auth = self._auth or _unsigned
-        session.mount("https://", tls.Adapter())
+        if self.encrypted:
+            session.mount("https://", tls.Adapter(self._secured()))
         return session
 
     def _response(self, call: Call, session: requests.Session) -> requests.Response:
@@ -245,17 +244,20 @@ class Transport:
         connect = min(self._connect_timeout, call.timeout or self._connect_timeout)
         return session.send(
             prepared,
+            stream=True,
             timeout=(connect, call.timeout),
             allow_redirects=False,
-            **session.merge_environment_settings(prepared.url, {}, True, self._verify, None),
+            verify=self._verify is not False,
+            proxies=session.merge_environment_settings(prepared.url, {}, True, None, None)["proxies"],
         )
 
-    def _check_certificates(self) -> None:
+    def _secured(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = tls.context(self._verify)
         if self._verify is False and self.shown not in _unchecked:
             _unchecked.add(self.shown)
             log.warning("The TLS certificate of %s is not checked, as verify is off.", self.place)
-        if isinstance(self._verify, str) and not os.path.exists(self._verify):  # noqa: PTH110 - asked often
-            raise errors.SettingError(f"verify names {self._verify}, and there is no such file.")
+        return self._context
 
 
 def _unsigned(request: Any) -> Any:

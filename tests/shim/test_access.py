@@ -418,12 +418,11 @@ def _handshake_size(certificates: Any) -> int:
 
 
 def test_files_of_certificates_that_are_none(certificates: Any, scripted: Any, tmp_path: Path) -> None:
-    server = scripted(b"", context=certificates.context())
+    server = scripted(context=certificates.context())
     (tmp_path / "empty.pem").write_text("nothing\n")
-    with pytest.raises(errors.SettingError, match="no such file"):
-        ShimClient(server.url, verify=str(tmp_path / "missing.pem")).version()
-    with pytest.raises(errors.CertificateNotTrusted, match="holds no certificates"):
-        ShimClient(server.url, verify=str(tmp_path / "empty.pem")).version()
+    for name in ("missing.pem", "empty.pem"):
+        with pytest.raises(errors.SettingError, match=f"verify names .*{name}, and there is no file"):
+            ShimClient(server.url, verify=str(tmp_path / name)).version()
 
 
 def test_unchecked_certificates_are_told_once(
