@@ -174,7 +174,7 @@ class Weather:
             return Fault(kind, share=chance.random(), abrupt=chance.random() < 0.5)
 
         return (
-            lambda: shut(chance.uniform(0.02, 0.4)),
+            lambda: shut(chance.uniform(0.02, 0.25)),
             lambda: RESET_BEFORE,
             lambda: RESET_AFTER,
             lambda: cut(Kind.TRUNCATE_HEAD),
