@@ -96,13 +96,17 @@ def not_shim(place: str, body: str) -> errors.NotShim:
 
 def _unreachable(reason: str, place: str) -> errors.ShimUnreachable:
     sentence, sent = _REASONS[reason]
-    kind = {"no handshake": "refused", "slow handshake": "timeout"}.get(reason, reason)
-    return errors.ShimUnreachable(sentence.format(place=place), reason=kind, sent=sent)
+    told = {"no proxy": "refused", "no handshake": "refused", "slow handshake": "timeout"}
+    return errors.ShimUnreachable(sentence.format(place=place), reason=told.get(reason, reason), sent=sent)
 
 
 _REASONS = {
     "dns": ("There is no host for {place}: check the URL.", False),
     "refused": ("Nothing answers at {place}: check the URL, and whether shim runs there.", False),
+    "no proxy": (
+        "No connection to {place} through the proxy: check https_proxy, http_proxy, no_proxy.",
+        False,
+    ),
     "no handshake": (
         "{place} closed the connection before TLS was up: check whether shim runs there.",
         False,
@@ -122,9 +126,10 @@ def _reason(error: BaseException) -> str:
     chain = list(_causes(error))
     before = any(isinstance(cause, NotConnected) for cause in chain)
     for kinds, reason in _BEFORE_TLS if before else _KINDS:
-        if any(isinstance(cause, kinds) for cause in chain):
-            return reason
-    return "tls" if before else "reset"
+        if any(isinstance(cause, kinds) and not isinstance(cause, NotConnected) for cause in chain):
+            behind = reason == "refused" and any(isinstance(cause, wire.ProxyError) for cause in chain)
+            return "no proxy" if behind else reason
+    return "no proxy" if before else "reset"
 
 
 _Kinds = tuple[tuple[tuple[type[BaseException], ...], str], ...]
@@ -132,6 +137,7 @@ _Kinds = tuple[tuple[tuple[type[BaseException], ...], str], ...]
 _BEFORE_TLS: _Kinds = (
     ((TimeoutError,), "slow handshake"),
     ((ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError), "no handshake"),
+    ((ssl.SSLError, CertificateError), "tls"),
 )
 _KINDS: _Kinds = (
     ((ssl.SSLCertVerificationError, CertificateError), "tls"),

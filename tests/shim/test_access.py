@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
 import logging
 import re
+import select
 import signal
 import socket
 import ssl
@@ -445,6 +447,78 @@ def test_the_environments_certificates_are_trusted(
     client = ShimClient(scripted(ok(b"19.11.5"), context=certificates.context()).url)
     assert client.version() == "19.11.5"
     assert (client.access().verify, client.access().ca) == (True, str(certificates.ca))
+
+
+class Tunnel(threading.Thread):
+    """A proxy that takes one CONNECT, and refuses it or passes all on to `port`."""
+
+    def __init__(self, port: int | None) -> None:
+        super().__init__()
+        self.asked = b""
+        self._target = port
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def run(self) -> None:
+        client, _ = self._socket.accept()
+        with client:
+            while b"\r\n\r\n" not in self.asked:
+                self.asked += client.recv(65536)
+            if self._target is None:
+                client.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+                return
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            with (
+                socket.create_connection(("127.0.0.1", self._target)) as server,
+                contextlib.suppress(OSError),
+            ):
+                while True:
+                    ready, _, _ = select.select([client, server], [], [])
+                    data = ready[0].recv(65536)
+                    if not data:
+                        return
+                    (server if ready[0] is client else client).sendall(data)
+
+
+@pytest.fixture
+def tunnel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int | None], Tunnel]]:
+    made: list[Tunnel] = []
+
+    def make(port: int | None) -> Tunnel:
+        made.append(Tunnel(port))
+        made[-1].start()
+        monkeypatch.setattr(transport, "_is_loopback", lambda host: False)
+        monkeypatch.setenv("https_proxy", made[-1].url)
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.join(10)
+        one._socket.close()
+
+
+@pytest.mark.parametrize("trusts", [True, False])
+def test_through_a_proxy(scripted: Any, certificates: Any, tunnel: Any, trusts: bool) -> None:
+    server = scripted(ok(SID.encode()), context=certificates.context())
+    proxy = tunnel(int(server.url.rpartition(":")[2]))
+    client = ShimClient(server.url, verify=str(certificates.ca) if trusts else True)
+    if trusts:
+        assert client.new_session(user="ann", password="s3cret") == SID
+    else:
+        with pytest.raises(errors.CertificateNotTrusted, match="is not trusted"):
+            client.new_session(user="ann", password="s3cret")
+    assert proxy.asked.startswith(b"CONNECT 127.0.0.1:") and b"s3cret" not in proxy.asked
+
+
+def test_a_proxy_that_refuses(tunnel: Any) -> None:
+    proxy = tunnel(None)
+    for _ in range(2):
+        with pytest.raises(errors.ShimUnreachable, match="through the proxy") as caught:
+            ShimClient("https://127.0.0.1:1").execute_query(SID, "scan(A)")
+        assert (caught.value.reason, caught.value.sent) == ("refused", False)
+        # The second time there is no proxy.
+        proxy.join(10)
+        proxy._socket.close()
 
 
 # What the guardian gets
