@@ -1,0 +1,109 @@
+"""Files to load, a program that loads them, and somebody who counts slots meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scidb_magic.shim.client import ShimClient
+
+ROOT = Path(__file__).parents[2]
+LOADER = Path(__file__).with_name("loader.py")
+EVERY = 0.04
+"""Seconds between two looks at the slots."""
+
+
+def taken(url: str) -> int:
+    return (ShimClient(url).debug() or "").count("avail 0")
+
+
+@dataclass
+class Sampler:
+    """How many slots were taken, at each look."""
+
+    seen: list[int] = field(default_factory=list)
+
+    @property
+    def most(self) -> int:
+        return max(self.seen)
+
+
+@contextmanager
+def sampling(url: str) -> Iterator[Sampler]:
+    """Look at the slots, in a thread, all along the block and once behind it."""
+    sampler, ended = Sampler(), threading.Event()
+
+    def look() -> None:
+        while not ended.wait(EVERY):
+            sampler.seen.append(taken(url))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield sampler
+    finally:
+        ended.set()
+        thread.join()
+        sampler.seen.append(taken(url))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Callable[[int], Path]:
+    """``files(count)``: a folder of so many small tables, each 16 rows of its own."""
+
+    def files(count: int) -> Path:
+        for number in range(count):
+            rows = pd.DataFrame(
+                {"station": number, "hour": np.arange(16), "rain": np.arange(16) + 0.25 * number}
+            )
+            rows.to_csv(tmp_path / f"f{number:03}.csv", index=False)
+        return tmp_path
+
+    return files
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """``program(url, folder, how, client, *more)``: the running `loader.py`."""
+    started: list[subprocess.Popen[str]] = []
+
+    def program(url: str, folder: Path, how: str, client: str, *more: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(LOADER), "--url", url, "--folder", str(folder)]
+        started.append(
+            subprocess.Popen(
+                [*command, "--how", how, "--client", client, *more],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+        )
+        return started[-1]
+
+    yield program
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def slots() -> Any:
+    """The counting: ``slots.taken(url)``, ``with slots.sampling(url) as sampler``."""
+
+    class Slots:
+        taken = staticmethod(taken)
+        sampling = staticmethod(sampling)
+
+    return Slots
