@@ -207,7 +207,7 @@ class ShimClient:
         if download.must_know_size:
             head = self.head(sid, lines=download.lines)
             download.meet(head.size, head.etag)
-        if download.complete and download.size != 0:
+        if download.complete:
             return
         endpoint = "read_lines" if download.lines else "read_bytes"
         with self._transport.send(Call(endpoint, {"id": sid, "n": "0"}, headers=download.range())) as answer:
