@@ -79,10 +79,10 @@ def end(client: ShimClient, sid: str, known: Proof | None, *, running: bool, sec
                     cancel(client, sid, deadline.left)
                 return None
             decision = decide(Phase.RELEASE, error)
-        if decision.fate is Fate.PROVE and not proof.surely(
-            client, sid, known, min(deadline.left, proof.HEAD_SECONDS)
-        ):
-            return Fate.ABANDON
+        if decision.fate is Fate.PROVE:
+            fate = proof.fate_at_once(client, sid, known, min(deadline.left, proof.HEAD_SECONDS))
+            if fate is not Fate.KEEP:
+                return fate
         if decision.read is not Action.AGAIN:
             return decision.fate
     return None

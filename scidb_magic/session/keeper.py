@@ -145,10 +145,12 @@ class SlotKeeper:
         if session is None:
             return
         self.set_state("unreachable" if unreachable else "released")
-        if fate is Fate.RETURN and proof.surely(session.client, session.sid, session.proof):
-            self._leave(session)
-        else:
-            self._over(session, Fate.FORGET if fate is Fate.FORGET else Fate.ABANDON)
+        if fate is Fate.RETURN:
+            fate = proof.fate_at_once(session.client, session.sid, session.proof)
+            if fate is Fate.KEEP:
+                self._leave(session)
+                return
+        self._over(session, Fate.FORGET if fate is Fate.FORGET else Fate.ABANDON)
 
     def retire(self) -> None:
         """Leave a query to itself: its slot is cancelled and released in the background."""
@@ -259,8 +261,8 @@ class SlotKeeper:
                 )
 
     def _proved(self, session: Held, cancelled: threading.Event) -> Held | None:
-        wait = Backoff(self._settings.connect_wait)
-        fate = proof.fate(session.client, session.sid, session.proof, wait, cancelled)
+        wait = self._settings.connect_wait
+        fate = proof.fate(session.client, session.sid, session.proof, wait=wait, cancelled=cancelled)
         if fate is Fate.KEEP:
             return session
         self.drop(fate)
@@ -328,7 +330,9 @@ class SlotKeeper:
         if session is None or self._pid != os.getpid():
             return
         self.set_state("released")
-        ours = Fate.KEEP if session.trusted else _still_ours(session, deadline)
+        ours = Fate.KEEP
+        if not session.trusted:
+            ours = proof.fate_at_once(session.client, session.sid, session.proof, deadline.left / 2)
         if ours is not Fate.KEEP:
             self._over(session, ours)
             return
@@ -364,16 +368,6 @@ class SlotKeeper:
         if self._leaving is session or self._leaving is None:
             self._leaving = None
             self._free.set()
-
-
-def _still_ours(session: Held, deadline: Deadline) -> Fate:
-    try:
-        return proof.fate(session.client, session.sid, session.proof, Backoff(deadline.left / 2), _NEVER)
-    except ScidbMagicError:
-        return Fate.ABANDON
-
-
-_NEVER = threading.Event()
 
 
 def _unreachable(error: ScidbMagicError, client: ShimClient, waited: float) -> ScidbMagicError:

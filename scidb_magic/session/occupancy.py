@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import Counter
 from datetime import datetime, timezone
@@ -15,7 +14,6 @@ from scidb_magic.session.ledger import Entry, Ledger
 from scidb_magic.session.proof import TRUSTED, Proof
 from scidb_magic.session.recovery import Fate
 from scidb_magic.session.status import Slot
-from scidb_magic.session.waiting import Backoff
 
 if TYPE_CHECKING:
     from scidb_magic.shim.client import ShimClient
@@ -141,7 +139,7 @@ def _ended(client: ShimClient, entry: Entry) -> Fate:
     known = Proof(bool(entry.lines), entry.etag) if entry.etag else None
     fate = Fate.KEEP
     if abs(time.time() - entry.used) > TRUSTED:
-        fate = proof.fate(client, entry.sid, known, Backoff(ORPHAN_SECONDS), threading.Event())
+        fate = proof.fate(client, entry.sid, known, wait=ORPHAN_SECONDS)
     if fate is Fate.KEEP:
         fate = ending.end(client, entry.sid, known, running=True, seconds=ORPHAN_SECONDS) or Fate.FORGET
     return fate

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scidb_magic.errors import NotSaved, OutOfRange, ScidbMagicError
-from scidb_magic.session.recovery import Action, Decision, Fate, Phase, decide
+from scidb_magic.session.recovery import Action, Fate, Phase, decide
+from scidb_magic.session.waiting import Backoff
 
 if TYPE_CHECKING:
-    from scidb_magic.session.waiting import Backoff
     from scidb_magic.shim.client import ShimClient
 
 TRUSTED = 30.0
@@ -61,38 +61,52 @@ class Proof:
 
 
 def fate(
-    client: ShimClient, sid: str, proof: Proof | None, backoff: Backoff, cancelled: threading.Event
+    client: ShimClient,
+    sid: str,
+    known: Proof | None,
+    *,
+    wait: float = 0.0,
+    seconds: float = HEAD_SECONDS,
+    cancelled: threading.Event | None = None,
 ) -> Fate:
-    """What is to become of an id that was not used for long: KEEP if it is ours, else FORGET or ABANDON.
+    """What is to become of an id that may be somebody else's: KEEP if it is ours, else FORGET or ABANDON.
+
+    Parameters
+    ----------
+    client : ShimClient
+    sid : str
+    known : Proof, optional
+        Without one, nothing is ours; but what is gone is gone.
+    wait, seconds : float
+        For a server that cannot answer just now, and for one answer.
+    cancelled : threading.Event, optional
+        Ends the wait.
 
     Raises
     ------
-    ShimUnreachable, AuthenticationFailed
+    ShimUnreachable, AuthenticationFailed, OutOfResources
         Nobody could be asked.
     """
-    while proof is not None:
+    backoff = Backoff(wait)
+    while True:
         try:
-            return Fate.KEEP if proof.holds(client, sid) else Fate.ABANDON
+            etag = client.head(sid, lines=known is None or known.lines, timeout=seconds).etag
+            return Fate.KEEP if known is not None and etag == known.etag else Fate.ABANDON
         except ScidbMagicError as error:
             decision = decide(Phase.PROVE, error)
-            if _asked_again(decision, backoff, cancelled):
+            if decision.read is Action.AGAIN and backoff.pause(cancelled or threading.Event()):
                 continue
             if decision.read is not Action.DONE:
                 raise
             return decision.fate
-    return Fate.ABANDON
 
 
-def _asked_again(decision: Decision, backoff: Backoff, cancelled: threading.Event) -> bool:
-    return decision.read is Action.AGAIN and backoff.pause(cancelled)
-
-
-def surely(client: ShimClient, sid: str, proof: Proof | None, seconds: float = HEAD_SECONDS) -> bool:
-    """Whether `sid` is proved ours, now; a request that fails proves nothing."""
+def fate_at_once(client: ShimClient, sid: str, known: Proof | None, seconds: float = HEAD_SECONDS) -> Fate:
+    """As `fate`, without a wait; what cannot be asked after is not ours."""
     try:
-        return proof is not None and proof.holds(client, sid, seconds)
+        return fate(client, sid, known, seconds=seconds)
     except ScidbMagicError:
-        return False
+        return Fate.ABANDON
 
 
 def make(client: ShimClient, sid: str) -> Proof | None:
