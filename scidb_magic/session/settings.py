@@ -87,7 +87,7 @@ class Settings:
     )
     user: str | None = _row(None, "SciDB user; none: SciDB is asked without one.")
     password: str | None = _row(None, "Password of the SciDB user.", secret=True)
-    http_user: str | None = _row(None, "User of the web server in front of shim (digest).")
+    http_user: str | None = _row(None, "User of the web server in front of shim (Digest or Basic).")
     http_password: str | None = _row(None, "Password of the web server's user.", secret=True)
     verify: str = _row(
         "yes", "Check the TLS certificate: 'yes', 'no', or the path of a file of trusted certificates."

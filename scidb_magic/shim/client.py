@@ -10,6 +10,7 @@ Imported only when a server is talked to.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import requests
@@ -211,7 +212,7 @@ class ShimClient:
             return
         endpoint = "read_lines" if download.lines else "read_bytes"
         with self._transport.send(Call(endpoint, {"id": sid, "n": "0"}, headers=download.range())) as answer:
-            if answer.status not in _GOOD:
+            if answer.status not in _GOOD or _is_page(answer.headers):
                 self._good(answer.whole())
             download.begin(answer.status, answer.headers)
             for piece in answer.pieces():
@@ -309,6 +310,8 @@ class ShimClient:
             raise reply.fault
         if reply.status not in _GOOD:
             raise self._refusal(reply)
+        if _is_page(reply.headers):
+            raise faults.not_shim(self._place, reply.complaint)
         return reply
 
     def _refusal(self, reply: Reply) -> errors.ScidbMagicError:
@@ -333,3 +336,8 @@ class ShimClient:
         if form.match(text) is None:
             raise faults.not_shim(self._place, text)
         return text
+
+
+def _is_page(headers: Mapping[str, str]) -> bool:
+    """Whether this is a web page: shim's good answers are plain text or bytes."""
+    return headers.get("Content-Type", "").startswith("text/html")

@@ -73,7 +73,8 @@ def no_answer(error: Exception, place: str) -> errors.ScidbMagicError:
     """The typed error of a request that got no answer; `place` is host and port."""
     reason = _reason(error)
     if reason == "other":
-        return not_shim(place, "")
+        begins = any("HTTP/".startswith(line[:5]) for line in _status_lines(error))
+        return half(place) if begins else not_shim(place, "")
     if reason == "tls":
         return errors.CertificateNotTrusted(_tls_sentence(error).format(place=place))
     return _unreachable(reason, place)
@@ -120,6 +121,11 @@ _REASONS = {
     "reset": ("{place} closed the connection without an answer.", True),
     "half": ("The answer of {place} broke off.", True),
 }
+
+
+def _status_lines(error: BaseException) -> list[str]:
+    """What came in place of a status line; of a true one, its beginning."""
+    return [str(cause.args[0]) for cause in _causes(error) if isinstance(cause, http.client.BadStatusLine)]
 
 
 def _reason(error: BaseException) -> str:

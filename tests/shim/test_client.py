@@ -9,6 +9,7 @@ import pytest
 
 from scidb_magic import errors
 from scidb_magic.shim.client import ShimClient
+from scidb_magic.shim.download import Download
 
 SID = "abcdefghijklmnopqrstuvwxyz012345"
 
@@ -253,3 +254,21 @@ def test_nothing_secret_shows() -> None:
     client = ShimClient("http://h:1", http_auth=("ann", "s3cret"))
     assert repr(client) == "ShimClient('http://h:1')"
     assert repr(ShimClient("http://ann:s3cret@h:1/shim/")) == "ShimClient('http://h:1/shim')"
+
+
+@pytest.mark.parametrize(
+    "said", [b"HTTP/1.1 2", b"HT", b"HTTP/1.1 200 OK\r\nContent-Ty", b"HTTP/1.1 200 OK\r\nEtag: 1.2\r\n"]
+)
+def test_a_head_that_broke_off_is_no_answer(scripted: Any, said: bytes) -> None:
+    with pytest.raises(errors.ShimUnreachable) as caught:
+        ShimClient(scripted(said).url).read_lines(SID)
+    assert caught.value.reason == "half"
+
+
+def test_a_page_is_no_answer_though_its_status_is_good(scripted: Any) -> None:
+    page = b"<html>Please log in</html>"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page)
+    with pytest.raises(errors.NotShim):
+        ShimClient(scripted(answer).url).upload(SID, b"x")
+    with pytest.raises(errors.NotShim):
+        ShimClient(scripted(answer).url).download(SID, Download(lines=True))
