@@ -6,7 +6,8 @@ import getpass
 import importlib.util
 
 from scidb_magic.errors import MagicUsageError
-from scidb_magic.session.settings import Secret, auth_file, read_auth
+from scidb_magic.session.settings import auth_file, read_auth
+from scidb_magic.shim.secret import Secret
 
 
 def password(user: str, url: str | None, *, from_auth_file: bool = True) -> Secret:

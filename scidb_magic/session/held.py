@@ -17,7 +17,7 @@ from scidb_magic.session.guard import Charge, Guard
 from scidb_magic.session.ledger import Entry, Ledger
 from scidb_magic.session.proof import TRUSTED, Proof, Stamp
 from scidb_magic.session.recovery import Fate, Phase, decide
-from scidb_magic.session.settings import Secret
+from scidb_magic.shim.secret import Secret
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scidb_magic.session.settings import Secret
+from scidb_magic.shim.secret import Secret
 
 log = logging.getLogger("scidb_magic")
 

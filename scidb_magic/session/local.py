@@ -33,7 +33,7 @@ from typing import IO, Any, cast
 from urllib.parse import urlsplit
 
 from scidb_magic.errors import ShimUnreachable
-from scidb_magic.session.settings import Secret
+from scidb_magic.shim.secret import Secret
 
 PORT_FILE = "server.json"
 LOCK_FILE = "server.lock"

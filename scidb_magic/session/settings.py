@@ -22,17 +22,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scidb_magic.errors import SettingError
+from scidb_magic.shim.secret import Secret
 
 PREFIX = "SCIDB_MAGIC_"
 
 RETRY = ("safe", "never", "always")
-
-
-class Secret(str):
-    """A string that does not show itself in a repr, a log of locals or a traceback."""
-
-    def __repr__(self) -> str:
-        return "'********'"
 
 
 @dataclass(frozen=True, slots=True)

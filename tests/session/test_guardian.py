@@ -29,8 +29,8 @@ import pytest
 from scidb_magic.session import freeing, guardian
 from scidb_magic.session import guard as guard_module
 from scidb_magic.session.guard import Charge, Guard
-from scidb_magic.session.settings import Secret
 from scidb_magic.shim.client import ShimClient
+from scidb_magic.shim.secret import Secret
 
 SCRIPT = guardian.__file__
 LONG = "aggregate(build(<x:int64>[i=0:99999999999], i % 7), sum(x))"

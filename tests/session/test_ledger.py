@@ -16,7 +16,7 @@ import pytest
 
 from scidb_magic.session import ledger as ledger_module
 from scidb_magic.session.ledger import KEPT_SECONDS, LARGEST_FILE, TEMPORARY_SECONDS, Entry, Ledger
-from scidb_magic.session.settings import Secret
+from scidb_magic.shim.secret import Secret
 
 SID = "0123456789abcdefghijklmnopqrstuv"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from scidb_magic.errors import SettingError
-from scidb_magic.session.settings import SETTINGS, Secret, read_auth, resolve
+from scidb_magic.session.settings import SETTINGS, read_auth, resolve
+from scidb_magic.shim.secret import Secret
 
 
 @pytest.fixture
