@@ -79,6 +79,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rows(table): a case for each row")
+    config.addinivalue_line("markers", "whole: only where all rows are run")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """``@pytest.mark.whole``: a test that is no row of a table, and not quick."""
+    left_out = [item for item in items if not WHOLE and item.get_closest_marker("whole")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 # The server, from outside
@@ -179,37 +187,35 @@ class Scene:
     def __init__(self, url: str, folder: Path) -> None:
         self.server = Server(url)
         self.folder = folder
+        self.guarded = True
         # The guardian is nobody's child, and gets no SCIDB_ variable: by this one it is found.
         self._mark = str(folder / "state")
         path = os.pathsep.join(filter(None, [PACKAGES, os.environ.get("PYTHONPATH")]))
-        self.environment = {**os.environ, "XDG_STATE_HOME": self._mark, "PYTHONPATH": path}
+        own = {"XDG_STATE_HOME": self._mark, "HOME": str(folder), "PYTHONPATH": path}
+        self.environment = {**os.environ, **own}
 
-    def family(self) -> list[psutil.Process]:
-        """All living processes of the case."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
+    def unguard(self) -> None:
+        """Have no guardians: what frees a slot is the process itself."""
+        self.guarded = False
+        self.environment["SCIDB_MAGIC_GUARDIAN"] = "no"
 
-    def guardians(self) -> list[psutil.Process]:
+    def family(self, word: str = "") -> list[psutil.Process]:
+        """The living processes of the case with `word` in the command line."""
         found = []
-        for process in self.family():
-            with contextlib.suppress(psutil.Error):
-                if any(GUARDIAN in word for word in process.cmdline()):
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                ours = process.environ().get("XDG_STATE_HOME") == self._mark
+                alive = process.status() != psutil.STATUS_ZOMBIE
+                if ours and alive and word in " ".join(process.cmdline()):
                     found.append(process)
         return found
 
     def ledger(self) -> list[Path]:
-        return [path for path in Path(self._mark).rglob("*") if path.is_file()]
+        return list(self.folder.rglob("sessions/*.json"))
 
     def end(self, pid: int) -> End:
         """Watch for the end of a process that is still there."""
         return End(pid)
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        with contextlib.suppress(psutil.Error, OSError):
-            return (
-                process.environ().get("XDG_STATE_HOME") == self._mark
-                and process.status() != psutil.STATUS_ZOMBIE
-            )
-        return False
 
     @contextlib.contextmanager
     def death(
@@ -242,7 +248,8 @@ class Scene:
 
     def check_left(self, count: int) -> None:
         """So many sessions have a guardian, and stand in the ledger, or soon will."""
-        assert poll(lambda: len(self.guardians()) == count, SETTLE), f"guardians: {self.guardians()}"
+        guards = count if self.guarded else 0
+        assert poll(lambda: len(self.family(GUARDIAN)) == guards, SETTLE), f"not {guards} guardians"
         assert poll(lambda: len(self.ledger()) == count, SETTLE), f"ledger: {self.ledger()}"
 
     def _until_left(self, kept: list[str]) -> Iterator[float]:

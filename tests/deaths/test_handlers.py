@@ -75,7 +75,11 @@ LIVING = [
     Row("the former one ignores", SET.format("signal.SIG_IGN"), handled=False, quick=True),
     Row("a later one ignores", after=SET.format("signal.SIG_IGN"), handled=False),
 ]
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+SIGNALS = pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.whole)],
+    ids=lambda number: number.name,
+)
 
 
 class Program:

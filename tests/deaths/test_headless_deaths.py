@@ -56,7 +56,7 @@ class Run:
 def runs() -> Iterator[Run]:
     for runner, (_, allow, timeout) in RUNNERS.items():
         quick = runner == "nbconvert"
-        yield Run(f"{runner}: to the end", runner, quick=not quick)
+        yield Run(f"{runner}: to the end", runner)
         yield Run(f"{runner}: a failing cell", runner, "%scidb scan(nope)", fails=True, quick=quick)
         yield Run(f"{runner}: a failing cell, allowed", runner, "%scidb scan(nope)", allow)
         yield Run(f"{runner}: exit in a cell", runner, "exit")

@@ -99,6 +99,7 @@ def test_a_change_of_server_gives_the_old_slot_back_first(
         notebook.manager.shutdown_kernel()
 
 
+@pytest.mark.whole
 def test_other_settings_of_the_same_server_take_no_second_slot(notebook: Any, scene: Any) -> None:
     notebook.run("%load_ext scidb_magic\nimport scidb_magic")
     for timeout in range(5, 10):
@@ -108,6 +109,7 @@ def test_other_settings_of_the_same_server_take_no_second_slot(notebook: Any, sc
         notebook.manager.shutdown_kernel(now=True)
 
 
+@pytest.mark.whole
 def test_a_handler_of_another_extension_is_not_taken_away(notebook: Any, scene: Any) -> None:
     notebook.run("%load_ext scidb_magic")
     notebook.run(QUERY)

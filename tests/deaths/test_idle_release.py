@@ -57,6 +57,7 @@ def test_an_upload_that_was_not_sent_yet_is_sent_after_it(notebook: Any, scene: 
     assert notebook.run("print(int(session.db.aggregate(lazy, 'sum(x)')[:]['x_sum'][0]))") == "45\n"
 
 
+@pytest.mark.whole
 def test_a_stored_result_outlives_it(notebook: Any, scene: Any) -> None:
     notebook.run(QUIET)
     notebook.run("kept = session.db.build('<x:int64>[i=0:9]', 'i').store()")
@@ -64,6 +65,7 @@ def test_a_stored_result_outlives_it(notebook: Any, scene: Any) -> None:
     assert notebook.run("print(int(kept[:]['x'].sum()))") == "45\n"
 
 
+@pytest.mark.whole
 def test_a_running_query_is_no_idle_time(notebook: Any, scene: Any, wait_until: Callable[..., bool]) -> None:
     notebook.begin(f"%scidb {ENDLESS}")
     scene.server.until_runs("99999999999")
@@ -75,6 +77,7 @@ def test_a_running_query_is_no_idle_time(notebook: Any, scene: Any, wait_until: 
     assert rest(scene) == before[0]
 
 
+@pytest.mark.whole
 def test_it_may_be_switched_off_and_on(notebook: Any, scene: Any, wait_until: Callable[..., bool]) -> None:
     notebook.run("%config SciDBMagics.idle_release = 0")
     notebook.run(TAKE)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pexpect
@@ -57,11 +57,12 @@ class Row:
     code: str = ""
     signal: int | None = None
     status: int = 0
+    guarded: bool = True
     quick: bool = False
 
     @property
     def name(self) -> str:
-        return f"{self.way}, {self.state.name}"
+        return f"{self.way}, {self.state.name}{'' if self.guarded else ', no guardian'}"
 
 
 INSIDE = {
@@ -84,7 +85,7 @@ QUICK = {("the last line", WAITING), ("SIGHUP", QUERY), ("SIGINT", QUERY), ("SIG
 def rows() -> Iterator[Row]:
     for way, (code, status) in INSIDE.items():
         for state in (WAITING, QUERY_BESIDE):
-            yield Row(way, state, code, None, status, (way, state) in QUICK)
+            yield Row(way, state, code, None, status, quick=(way, state) in QUICK)
     for way in SIGNALS:
         number = getattr(signal, way)
         for state in (WAITING, QUERY, BUSY, JOINING, QUERY_BESIDE):
@@ -93,16 +94,25 @@ def rows() -> Iterator[Row]:
                 continue
             # The interpreter itself ends so for KeyboardInterrupt, but not for what is derived from it.
             status = 1 if (way, state) == ("SIGINT", QUERY) else -number
-            yield Row(way, state, "", number, status, (way, state) in QUICK)
+            yield Row(way, state, "", number, status, quick=(way, state) in QUICK)
 
 
-@pytest.mark.rows(list(rows()))
+HEARD = ("the last line", "an exception", "sys.exit", "SIGTERM", "SIGHUP", "SIGINT")
+"""After these the script itself gives the slot back; the guardian would hide that it did not."""
+
+MATRIX = list(rows())
+MATRIX += [replace(row, guarded=False, quick=False) for row in MATRIX if row.way in HEARD]
+
+
+@pytest.mark.rows(MATRIX)
 def test_no_slot_is_left_of_a_script(row: Row, scene: Any, start_program: Callable[..., Any]) -> None:
+    if not row.guarded:
+        scene.unguard()
     script = start_program(f"{BEGIN}{row.state.code}\n{row.code}", scene.server.url)
     assert script.stdout.readline() == "now\n"
     if row.state.queries:
         scene.server.until_runs("99999999999")
-    with scene.death(f"script: {row.way}", row.state.name, script.pid):
+    with scene.death(f"script: {row.way}", row.name.partition(", ")[2], script.pid):
         if row.signal is not None:
             script.send_signal(row.signal)
         else:
@@ -172,7 +182,9 @@ def test_no_slot_is_left_of_a_terminal(row: Terminal, scene: Any) -> None:
     if row.in_query:
         terminal.sendline(f"%scidb {ENDLESS}")
         scene.server.until_runs("99999999999")
-    with scene.death(f"IPython: {row.name}", "in a query" if row.in_query else "idle", terminal.pid) as end:
+    with scene.death(
+        f"IPython: {row.name.partition(',')[0]}", "in a query" if row.in_query else "idle", terminal.pid
+    ) as end:
         row.act(terminal)
         assert end.wait(10)
     if row.act is _close:
