@@ -5,8 +5,8 @@ as one does who does not think of sessions::
 
     python loader.py --url URL --folder DIR --how fork|spawn|threads --client shared|block|scidbpy
 
-Prints ``loaded`` when the last file is in and the workers are gone, then waits for the end of its input,
-so that it can be looked at what it still holds.
+Prints ``loaded`` when the last file is in and the workers are gone, or what went wrong; then waits for the
+end of its input, so that it can be looked at what it still holds.
 """
 
 from __future__ import annotations
@@ -81,12 +81,18 @@ def main() -> None:
     context = multiprocessing.get_context(None if arguments.how == "threads" else arguments.how)
     pool = ThreadPool(arguments.workers) if arguments.how == "threads" else context.Pool(arguments.workers)
     with pool:
-        for path in sorted(arguments.folder.glob("*.csv")):
-            tasks = [
-                (arguments.client, arguments.url, str(path), number, arguments.workers)
-                for number in range(arguments.workers)
-            ]
-            pool.map(load, tasks, chunksize=1)
+        try:
+            for path in sorted(arguments.folder.glob("*.csv")):
+                tasks = [
+                    (arguments.client, arguments.url, str(path), number, arguments.workers)
+                    for number in range(arguments.workers)
+                ]
+                pool.map(load, tasks, chunksize=1)
+        except Exception as error:
+            # The workers live on, with all that they hold.
+            print(f"failed at {path.stem}: {type(error).__name__}: {error}", flush=True)
+            sys.stdin.read()
+            raise
         if arguments.join:
             pool.close()
             pool.join()
