@@ -6,6 +6,7 @@ What the server did, the proxy's log tells; what is in the arrays, a second sess
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -369,6 +370,19 @@ def test_half_a_head_is_no_session(proxy: Any, session: Any) -> None:
         session.release()
         befall(proxy, ("new_session", 1), fault)
         assert is_right(session.fetch(READ)), fault
+
+
+def test_half_a_head_shows_no_secret(proxy: Any, make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What the libraries below have to say of it goes to a log, with the URL of the request."""
+    caplog.set_level(logging.DEBUG)
+    session = make(proxy.url, connect_wait=20.0, guardian=False, user="anna", password="hunter2secret")
+    for place in (("new_session", 1), ("execute_query", 2), ("read_bytes", 2)):
+        for fault in CUTS:
+            session.release()
+            befall(proxy, place, fault)
+            assert is_right(session.fetch(READ))
+    assert "hunter2secret" not in caplog.text
+    assert [asked for asked in proxy.log if asked.sid and asked.sid in caplog.text] == []
 
 
 @pytest.mark.parametrize("fault", [*SAME, REFUSED, DELAY, BAD_GATEWAY, UNAVAILABLE], ids=str)
