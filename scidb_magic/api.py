@@ -15,6 +15,7 @@ from scidb_magic.session.connection import Connection
 from scidb_magic.session.exchange import Attached, Attachment
 from scidb_magic.session.settings import Settings, resolve, same_session
 from scidb_magic.session.status import SessionStatus, Slot
+from scidb_magic.shim.secret import Secret
 
 if TYPE_CHECKING:
     from scidb_magic.bridge.db import ManagedDB
@@ -66,7 +67,7 @@ class ManagedSession:
     def __exit__(self, *_: object) -> None:
         # Threads share the session: the last one to leave gives the slot back.
         with _lock:
-            self._inside -= 1
+            self._inside = max(0, self._inside - 1)  # a child forked inside has none inside
             last = not self._inside
         if last:
             self.connection.release(wait=True)
@@ -146,9 +147,8 @@ class ManagedSession:
         from scidb_magic.frames import forms
 
         forms.check_form(as_)
-        result = self.connection.fetch(
-            afl, retry=retry, namespace=namespace, attachments=attachments, rows=rows
-        )
+        how: dict[str, Any] = {"retry": retry, "namespace": namespace, "attachments": attachments}
+        result = self.connection.fetch(afl, rows=rows, **how)
         columns = result.cells()
         count = len(columns[0]) if columns else 0
         dimensions = len(columns) - len(result.schema.attributes)
@@ -348,16 +348,16 @@ def connect(
         Of the web server in front of shim.
     verify : bool or str, optional
         Check the TLS certificate; a str is the path of a file of trusted certificates.
-    admin : bool
-    namespace : str, optional
-    **settings
-        Any other row of `scidb_magic.session.settings.SETTINGS`.
+    admin, namespace, **settings
+        Rows of `scidb_magic.session.settings.SETTINGS`.
 
     Raises
     ------
     SettingError
     """
     global _shared
+    password = password if password is None else Secret(password)
+    http_auth = http_auth and (http_auth[0], Secret(http_auth[1]))
     given = {
         "url": url,
         "user": user,
@@ -371,24 +371,23 @@ def connect(
     }
     resolved, sources = resolve(given)
     with _lock:
-        if _shared is not None and same_session(_shared.settings, resolved):
+        if _shared is not None and not _shared.connection.closed and same_session(_shared.settings, resolved):
             _shared.adopt(resolved, sources)
             return _shared
-        former, notify = _shared, None
+        former, new = _shared, ManagedSession(resolved, sources)
         if former is not None:
-            notify = former.notify
-            former.close()
-        _shared = ManagedSession(resolved, sources)
-        if notify is not None:
-            _shared.notify = notify
+            new.notify = former.notify
+        try:
+            if former is not None:
+                former.close()
+        finally:
+            _shared = new
         return _shared
 
 
 def current() -> ManagedSession:
     """The shared session; made with the settings of environment and file if there is none."""
-    if _shared is None:
-        return connect()
-    return _shared
+    return connect() if _shared is None or _shared.connection.closed else _shared
 
 
 def forget() -> None:

@@ -390,4 +390,9 @@ class QueryInterrupted(KeyboardInterrupt):
     """The user interrupted a query; it was cancelled on the server and the session stays usable.
 
     Not a `ScidbMagicError`, so that ``except Exception`` in a loop over queries does not swallow it.
+    `ran` is as there.
     """
+
+    def __init__(self, message: str = "", *, ran: bool | None = None) -> None:
+        super().__init__(message)
+        self.ran = ran

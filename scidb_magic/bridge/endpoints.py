@@ -79,6 +79,7 @@ class Endpoints:
             )
             return query_id, exchange.read_bytes(limit)
 
+        self._thread.output = b""
         query_id, self._thread.output = self._connection.run(work, statement=query)
         return Answer(query_id.encode())
 

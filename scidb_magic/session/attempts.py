@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from scidb_magic.errors import ScidbMagicError, ShimUnreachable
+from scidb_magic.session import recovery
 from scidb_magic.session.exchange import Exchange
-from scidb_magic.session.recovery import TABLE, Action, Fate, Phase, decide, final
+from scidb_magic.session.recovery import TABLE, Action, Fate, Phase, decide, final, situation
 from scidb_magic.session.waiting import Backoff
 
 if TYPE_CHECKING:
@@ -21,8 +22,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_RENEWED = "The server had dropped the session: took a new one and sent the statement again."
-_SENT_AGAIN = "The server could not be reached: the statement was sent again."
+_AGAIN = "the statement was sent again."
+_BROKEN = f"The connection to the server broke: {_AGAIN}"
+_LOST = {
+    "404": f"The server had dropped the session: took a new one, {_AGAIN}",
+    "500": f"Shim failed and dropped the session: took a new one, {_AGAIN}",
+    "502": f"Shim lost SciDB: {_AGAIN}",
+    "503": f"The server was too busy: {_AGAIN}",
+    "refused": f"The server refused the connection: {_AGAIN}",
+    "timeout": f"The server could not be reached in time: {_AGAIN}",
+}
+"""What is said once, when there is a session again."""
 
 
 class Attempts:
@@ -57,13 +67,13 @@ class Attempts:
         """
         self.queries += bool(statement)
         patience = Backoff(settings.connect_wait, immediate=True)
-        replayed = False
+        replayed, may_have_run = False, False
         lost: str | None = None
         while True:
             try:
                 session = self._keeper.acquire(cancelled)
             except ScidbMagicError as error:
-                error.ran = None if replayed else False
+                error.ran = None if may_have_run else False
                 raise
             self._keeper.set_state("running")
             if lost is not None and patience.pauses + replayed == 1:
@@ -73,12 +83,16 @@ class Attempts:
             try:
                 return work(exchange)
             except ScidbMagicError as error:
+                ran = recovery.ran(exchange.phase, error, sent=exchange.sent)
+                error.ran = None if may_have_run and ran is False else ran
+                may_have_run = error.ran is not False
+                lost = _LOST.get(situation(error) or "", _BROKEN)
                 action = self._after_fault(exchange, error, retry)
-                once_more = (action is Action.REPLAY and not replayed) or (
+                once_more = (action is Action.REPLAY and not replayed and not cancelled.is_set()) or (
                     action is Action.AGAIN and patience.pause(cancelled)
                 )
                 if not once_more:
-                    told = final(exchange.phase, action, error, statement)
+                    told = final(action, error, statement)
                     if told is error:
                         raise
                     raise told from error
@@ -88,18 +102,17 @@ class Attempts:
             replayed |= action is Action.REPLAY
             self.replays += 1
             self._keeper.set_state("reconnecting")
-            lost = _RENEWED if self._keeper.session is None else _SENT_AGAIN
 
     def _after_fault(self, exchange: Exchange, error: ScidbMagicError, retry: str) -> Action:
         keeper = self._keeper
-        if keeper.session is not exchange.session or keeper.closing:
-            # It was released, retired or is closing: nothing is sent again.
-            return Action.FAIL
         decision = decide(exchange.phase, error)
-        action, fate = decision.action(exchange.changes, retry), decision.fate
+        action = decision.action(exchange.changes, retry)
         if action is Action.RESUME:
             # The exchange could not go on reading.
             action = TABLE[Phase.READ, "404"].action(exchange.changes, retry)
-        if fate is not Fate.KEEP:
-            keeper.drop(fate, unreachable=isinstance(error, ShimUnreachable))
+        if keeper.session is not exchange.session or keeper.closing:
+            # It was released, retired or is closing: nothing is sent again.
+            return Action.FAIL if action in (Action.REPLAY, Action.AGAIN) else action
+        if decision.fate is not Fate.KEEP:
+            keeper.drop(decision.fate, unreachable=isinstance(error, ShimUnreachable))
         return action

@@ -8,7 +8,6 @@ after the session.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
@@ -19,7 +18,7 @@ from typing import TypeVar
 
 from scidb_magic.afl import script
 from scidb_magic.errors import QueryError, ScidbMagicError
-from scidb_magic.session import lifecycle, occupancy
+from scidb_magic.session import ending, lifecycle, occupancy
 from scidb_magic.session.attempts import Attempts
 from scidb_magic.session.exchange import Attachment, Exchange, Query
 from scidb_magic.session.idle import IdleWatch
@@ -177,6 +176,11 @@ class Connection:
         return script.kind_of(bare, reads) != "read"
 
     @property
+    def closed(self) -> bool:
+        """Whether no slot will be taken any more."""
+        return self._keeper.closing
+
+    @property
     def busy(self) -> bool:
         """Whether a statement runs, in whatever thread."""
         return self._turn.locked()
@@ -189,11 +193,17 @@ class Connection:
         if not self._running:
             return False
         self._cancelled.set()
-        client, sid = self._keeper.endpoint.known_client(), self._keeper.sid
-        if client is not None and sid is not None:
-            with contextlib.suppress(ScidbMagicError):
-                client.cancel(sid, timeout=self.settings.connect_timeout)
+        session = self._keeper.session
+        if session is not None and session.running:
+            ending.cancel(session.client, session.sid, self.settings.connect_timeout)
         return True
+
+    def _interrupt(self) -> bool:
+        """Cancel the running statement; False if the server is not at it, and nobody has to be waited for."""
+        session = self._keeper.session
+        at_it = session is not None and session.running
+        self.cancel()
+        return at_it
 
     # The slot
 
@@ -202,12 +212,18 @@ class Connection:
 
         A running query is cancelled first, or, with `wait`, waited for.
         """
-        if wait and self._owner != threading.get_ident():
+        if wait and not self._in_own_turn():
             with self._turn:
                 self._keeper.give_back(running=False)
-        else:
-            self._keeper.give_back(running=self._running)
-        lifecycle.unregister(self)
+                lifecycle.unregister(self)
+            return
+        self._keeper.give_back(running=self._running)
+        if self._turn.acquire(blocking=False):
+            try:
+                if self._keeper.holds_nothing:
+                    lifecycle.unregister(self)
+            finally:
+                self._turn.release()
 
     def release_orphans(self) -> tuple[int, int]:
         """Free the slots of this user's processes that are gone; how many were freed, and were not.
@@ -266,7 +282,7 @@ class Connection:
         return Query(statement.bare, statement.bare, 0, changes, namespace or self.settings.namespace)
 
     def _schema(self, exchange: Exchange, query: Query) -> Schema:
-        asked = replace(query, text=show(query.text), offset=0, changes=False)
+        asked = replace(query, text=show(query.text), offset=0, changes=False, auxiliary=True)
         exchange.execute(asked, save="tsv")
         return Schema.parse(_TSV_ESCAPE.sub(_unescape, exchange.read_text().partition("\t")[0]))
 
@@ -302,7 +318,7 @@ class Connection:
         if os.getpid() != self._pid:
             self.forget()
         retry = check("retry", retry or self.settings.retry)
-        if self._owner == threading.get_ident():
+        if self._in_own_turn():
             raise ScidbMagicError(
                 "A statement of this session runs just now: ask for the next after its end."
             )
@@ -315,22 +331,25 @@ class Connection:
     def _in_turn(
         self, work: Callable[[Exchange], T], attachments: Sequence[Attachment], retry: str, statement: str
     ) -> T:
-        self._owner = threading.get_ident()
-        lifecycle.register(self)
-        # Of this statement alone: one that was abandoned keeps its own, which stays set.
-        cancelled = self._cancelled = threading.Event()
-        self._running = True
         try:
+            self._owner = threading.get_ident()
+            lifecycle.register(self)
+            # Of this statement alone: one that was abandoned keeps its own, which stays set.
+            cancelled = self._cancelled = threading.Event()
+            self._running = True
             return interruptible(
                 lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
-                self.cancel,
+                self._interrupt,
                 self._keeper.retire,
             )
         finally:
-            self._running = False
             self._owner = None
+            self._running = False
             if self._keeper.state == "running":
                 self._keeper.set_state("idle")
+
+    def _in_own_turn(self) -> bool:
+        return self._turn.locked() and self._owner == threading.get_ident()
 
     def _look_after(self) -> float | None:
         if not self._turn.acquire(blocking=False):

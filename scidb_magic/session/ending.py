@@ -55,8 +55,21 @@ def cancel(client: ShimClient, sid: str, seconds: float) -> None:
         log.debug("%s at a cancel", type(error).__name__)
 
 
-def end(client: ShimClient, sid: str, known: Proof | None, *, running: bool, seconds: float) -> Fate | None:
+def end(
+    client: ShimClient, sid: str, known: Proof | None, *, running: bool, seconds: float, doubted: bool = False
+) -> Fate | None:
     """Release a session within `seconds`; `known` is what proves it ours.
+
+    Parameters
+    ----------
+    client : ShimClient
+    sid : str
+    known : Proof, optional
+    running : bool
+        A query has to be cancelled first.
+    seconds : float
+    doubted : bool
+        It has to be proved ours first, as it has after every fault.
 
     Returns
     -------
@@ -66,6 +79,12 @@ def end(client: ShimClient, sid: str, known: Proof | None, *, running: bool, sec
     """
     deadline, backoff = Deadline(seconds), Backoff(seconds, immediate=True)
     while backoff.pause(_NEVER):
+        if doubted:
+            ours = proof.fate_at_once(client, sid, known, seconds=min(deadline.left, proof.HEAD_SECONDS))
+            if ours is None:
+                continue
+            if ours is not Fate.KEEP:
+                return ours
         if running:
             cancel(client, sid, min(deadline.left, CANCEL_EVERY))
         try:
@@ -79,12 +98,9 @@ def end(client: ShimClient, sid: str, known: Proof | None, *, running: bool, sec
                     cancel(client, sid, deadline.left)
                 return None
             decision = decide(Phase.RELEASE, error)
-        if decision.fate is Fate.PROVE:
-            fate = proof.fate_at_once(client, sid, known, min(deadline.left, proof.HEAD_SECONDS))
-            if fate is not Fate.KEEP:
-                return fate
         if decision.read is not Action.AGAIN:
             return decision.fate
+        doubted = True
     return None
 
 
@@ -105,15 +121,31 @@ class Retirement:
         threading.Thread(target=self._run, name="scidb_magic release", daemon=True).start()
 
     def _run(self) -> None:
-        released = threading.Thread(target=self._release, name="scidb_magic release", daemon=True)
-        released.start()
-        while released.is_alive():
-            cancel(self._session.client, self._session.sid, CANCEL_EVERY)
-            released.join(CANCEL_EVERY)
-
-    def _release(self) -> None:
         session, fate = self._session, None
         try:
-            fate = end(session.client, session.sid, session.proof, running=False, seconds=PATIENCE)
+            if session.running:
+                self._cancel_until_released(session)
+            # What has been released by then is answered with a 404.
+            fate = session.end(running=False, seconds=PATIENCE)
         finally:
             self._done(fate)
+
+    def _cancel_until_released(self, session: Held) -> None:
+        """One release waits at the server, while the query is cancelled again and again."""
+        answered = threading.Event()
+
+        def release() -> None:
+            try:
+                session.client.release_session(session.sid, timeout=PATIENCE)
+            except ScidbMagicError as error:
+                log.debug("%s at the release of a session", type(error).__name__)
+                if decide(Phase.RELEASE, error).fate is not Fate.FORGET:
+                    session.doubt()
+            finally:
+                answered.set()
+
+        threading.Thread(target=release, name="scidb_magic release", daemon=True).start()
+        while not answered.is_set():
+            cancel(session.client, session.sid, CANCEL_EVERY)
+            answered.wait(CANCEL_EVERY)
+        session.running = False

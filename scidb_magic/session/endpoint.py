@@ -105,11 +105,11 @@ class Endpoint:
         """The client, if there is one already; starts nothing."""
         return self._client
 
-    def close(self) -> None:
-        """End the embedded server, if this process started it."""
+    def close(self, seconds: float) -> None:
+        """End the embedded server, if this process started it, and wait for that at most so long."""
         server, self._server, self._client = self._server, None, None
         if server is not None:
-            server.stop()
+            server.stop(seconds)
 
     def forget(self) -> None:
         """In a forked child: the embedded server goes on to be used, but it is the parent's to end."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from scidb_magic.afl.literals import quote
 from scidb_magic.errors import QueryError, ResultTooLarge, ScidbMagicError, UploadError
-from scidb_magic.session.held import PUBLIC
-from scidb_magic.session.proof import Proof
+from scidb_magic.session.held import PUBLIC, UNKNOWN
+from scidb_magic.session.proof import Proof, fate_at_once
 from scidb_magic.session.recovery import Action, Fate, Phase, decide
 from scidb_magic.session.waiting import Backoff
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from scidb_magic.session.held import Held
+    from scidb_magic.shim.client import Head
     from scidb_magic.shim.download import Download
 
 T = TypeVar("T")
@@ -60,6 +61,8 @@ class Query:
         Whether running it twice could change something.
     namespace : str, optional
         That its unqualified names mean.
+    auxiliary : bool
+        It only asks about the statement.
     """
 
     text: str
@@ -67,6 +70,7 @@ class Query:
     offset: int = 0
     changes: bool = False
     namespace: str | None = None
+    auxiliary: bool = False
 
 
 class Exchange:
@@ -87,6 +91,8 @@ class Exchange:
         Of the last request.
     changes : bool
         Whether the query of the last request changes anything.
+    sent : bool
+        Whether the statement's own query was sent, and not just one about its schema.
     bytes : int
         Received and sent as data, without headers.
     """
@@ -103,7 +109,7 @@ class Exchange:
         self.client = session.client
         self.sid = session.sid
         self.phase = Phase.EXECUTE
-        self.changes = False
+        self.changes = self.sent = False
         self.bytes = 0
         self._attachments = list(attachments)
         self._cancelled = cancelled
@@ -131,10 +137,7 @@ class Exchange:
         QueryError
             With `position` in the user's statement; also where the statement was cancelled meanwhile.
         """
-        if self._cancelled.is_set():
-            raise QueryError(
-                "SCIDB_LE_QUERY_CANCELLED", "The statement was cancelled.", statement=query.statement
-            )
+        self._refuse_if_cancelled(query.statement)
         self.changes = query.changes
         self._send_attachments(query.text)
         text = self._named(query.text)
@@ -143,7 +146,8 @@ class Exchange:
         before, wanted = self.session.namespace, query.namespace or PUBLIC
         # A namespace stays in force on a connection of SciDB until the next one is set.
         prefix = None if wanted == before == PUBLIC else f"set_namespace({quote(wanted)})"
-        self.session.namespace = wanted
+        self.session.namespace = wanted if wanted == before else UNKNOWN
+        self.sent |= not query.auxiliary
         try:
             query_id = self.client.execute_query(
                 self.sid,
@@ -155,9 +159,10 @@ class Exchange:
             )
         except QueryError as error:
             moved = self._moved(error, query, text)
-            if "set_namespace" in error.description:
-                # The Community Edition has none, and so nothing to bring the public one back with.
-                self.session.namespace = before
+            # The Community Edition has no namespaces, and so nothing to bring the public one back with.
+            wanted = before if "set_namespace" in error.description else wanted
+        self.session.heard()
+        self.session.namespace = wanted
         if save is not None and not (moved and moved.position is not None):
             # The output is another one now, or, after a failure at run time, perhaps.
             self.session.proof = None
@@ -169,7 +174,7 @@ class Exchange:
         """The saved output of the last query, a text format."""
         from scidb_magic.shim.download import Download
 
-        download = Download(lines=True)
+        download = Download(lines=True, on_piece=self._refuse_if_cancelled)
         self._read(lambda: self.client.download(self.sid, download), download)
         return download.body.decode("utf-8", "surrogateescape")
 
@@ -181,35 +186,38 @@ class Exchange:
         ResultTooLarge
             It is over `limit` bytes; known before the download.
         """
-        size = self.size()
-        if size > limit:
+        head = self._head()
+        if head.size > limit:
             raise ResultTooLarge(
-                f"The result has {size:,} bytes and max_result_bytes is {limit:,}: select less, or raise the"
-                " limit with %config SciDBMagics.max_result_bytes or connect(max_result_bytes=…).",
-                size=size,
+                f"The result has {head.size:,} bytes and max_result_bytes is {limit:,}: select less, or raise"
+                " the limit with %config SciDBMagics.max_result_bytes or connect(max_result_bytes=…).",
+                size=head.size,
                 limit=limit,
             )
-        return self._downloaded(None)
+        return self._downloaded(head, None)
 
     def read_part(self, end: int) -> tuple[bytes, bool]:
         """The first `end` bytes of the saved output, and whether that is all of it."""
-        size = self.size()
-        if size <= end:
-            return self._downloaded(None), True
-        return self._downloaded(end), False
+        head = self._head()
+        return self._downloaded(head, end), head.size <= end
 
-    def size(self) -> int:
-        """Size in bytes of the saved output."""
+    def _head(self) -> Head:
         head = self._read(lambda: self.client.head(self.sid, lines=False))
         self._saw(False, head.etag)
-        return head.size
+        return head
 
-    def _downloaded(self, end: int | None) -> bytes:
+    def _downloaded(self, head: Head, end: int | None) -> bytes:
         from scidb_magic.shim.download import Download
 
-        download = Download(lines=False, end=end)
+        download = Download(
+            lines=False, end=end, size=head.size, etag=head.etag, on_piece=self._refuse_if_cancelled
+        )
         self._read(lambda: self.client.download(self.sid, download), download)
         return download.body
+
+    def _refuse_if_cancelled(self, statement: str = "") -> None:
+        if self._cancelled.is_set():
+            raise QueryError("SCIDB_LE_QUERY_CANCELLED", "The statement was cancelled.", statement=statement)
 
     def _read(self, request: Callable[[], T], download: Download | None = None) -> T:
         """The answer of a request for the saved output, asked for again where `recovery` says to go on.
@@ -223,7 +231,9 @@ class Exchange:
             before = download.received if download is not None else 0
             fault: ScidbMagicError | None = None
             try:
-                return request()
+                answer = request()
+                self.session.heard()
+                return answer
             except ScidbMagicError as error:
                 fault = error
             finally:
@@ -233,21 +243,16 @@ class Exchange:
             if download is not None and download.received > before:
                 backoff = Backoff(self._patience, immediate=True)
             decision = decide(Phase.READ, fault)
-            if decision.read is not Action.RESUME or not self._may_go_on(decision.fate, backoff):
+            if decision.read is not Action.RESUME or not self._may_go_on(backoff):
                 raise fault
 
-    def _may_go_on(self, fate: Fate, backoff: Backoff) -> bool:
-        while backoff.pause(self._cancelled):
-            if fate is Fate.KEEP:
-                return True
-            known = self.session.proof
-            if known is None:
-                return False
-            try:
-                return known.holds(self.client, self.sid)
-            except ScidbMagicError as error:
-                if decide(Phase.PROVE, error).read is not Action.AGAIN:
-                    return False
+    def _may_go_on(self, backoff: Backoff) -> bool:
+        """Whether the session is still ours, and its output the one that we were reading."""
+        known = self.session.proof
+        while known is not None and backoff.pause(self._cancelled):
+            fate = fate_at_once(self.client, self.sid, known)
+            if fate is not None:
+                return fate is Fate.KEEP
         return False
 
     def _saw(self, lines: bool, etag: str | None) -> None:

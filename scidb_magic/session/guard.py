@@ -80,6 +80,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._helper: _Helper | None = None
+        self._dismissed = False
         self._failures = 0
         # Reentrant, for a signal handler may dismiss while its own thread tells; nothing is logged under it.
         self._lock = threading.RLock()
@@ -95,16 +96,25 @@ class Guard:
         """Have a helper on its way, without waiting for it."""
         trouble = None
         with self._lock:
+            self._dismissed = False
             if self._helper is None or not self._helper.there():
                 _, trouble = self._replace()
         if trouble is not None:
             log.debug("No guardian: %s", trouble)
 
+    def settle(self) -> None:
+        """Wait for the helper's first process, which would else be a dead child of ours."""
+        with self._lock:
+            if self._helper is not None:
+                self._helper.settled()
+
     def tell(self, charge: Charge) -> None:
-        """What is held from now on; a helper that is gone is replaced."""
+        """What is held from now on; a helper that is gone is replaced, one that was dismissed is not."""
         line = _line(charge)
         trouble = None
         with self._lock:
+            if self._dismissed:
+                return
             helper = self._helper
             if helper is None or not helper.send(line):
                 helper, trouble = self._replace()
@@ -122,6 +132,7 @@ class Guard:
     def dismiss(self) -> None:
         """Nothing is held any more: the helper ends by itself."""
         with self._lock:
+            self._dismissed = True
             helper, self._helper = self._helper, None
             if helper is not None:
                 helper.send(_NOTHING)

@@ -29,6 +29,9 @@ log = logging.getLogger("scidb_magic")
 PUBLIC = "public"
 """The namespace of a new session."""
 
+UNKNOWN = ""
+"""In force is the one before or the one that was to be set."""
+
 
 class Held:
     """One session, from `new_session` to its release.
@@ -45,9 +48,9 @@ class Held:
     running : bool
         Whether a statement uses it now.
     doubted : bool
-        Whether there was a sign of a restart of the server since it was used.
+        Whether something has happened since that could be a restart of the server.
     used : Stamp
-        When its last request ended; while one runs, when it began.
+        When the server last answered for it.
     proof : Proof or None
         Of its last saved output; None where that is not known (any more).
     namespace : str
@@ -75,7 +78,7 @@ class Held:
     @property
     def trusted(self) -> bool:
         """Whether it was used so lately that its id can be nobody else's."""
-        return self.running or (not self.doubted and self.used.age <= TRUSTED)
+        return not self.doubted and (self.running or self.used.age <= TRUSTED)
 
     @property
     def recorded(self) -> bool:
@@ -91,12 +94,16 @@ class Held:
         """A statement is about to use it."""
         self.running = True
         self._proof_tried = False
-        self._touch()
+        self._tell()
 
     def finish(self) -> None:
         """The statement has ended."""
         self.running = False
-        self._touch()
+        self._tell()
+
+    def heard(self) -> None:
+        """The server has answered for it."""
+        self.used = Stamp.now()
 
     def record(self) -> None:
         """Write the ledger's file."""
@@ -119,7 +126,7 @@ class Held:
         )
 
     def doubt(self) -> None:
-        """There was a sign of a restart: from now on it has to be proved ours."""
+        """It has to be proved ours before it is used again."""
         self.doubted = True
         self._tell()
 
@@ -139,9 +146,17 @@ class Held:
         self._tell()
         return Fate.KEEP
 
+    def is_ours(self) -> None:
+        """It was proved."""
+        self.doubted = False
+        self.heard()
+
     def end(self, *, running: bool, seconds: float) -> Fate | None:
         """Release it, see `ending.end`."""
-        return ending.end(self.client, self.sid, self.proof, running=running, seconds=seconds)
+        doubted = not self.trusted
+        return ending.end(
+            self.client, self.sid, self.proof, running=running, seconds=seconds, doubted=doubted
+        )
 
     def let_go(self) -> None:
         """It is free, or nobody's to free: the guardian may go, the ledger forgets it."""
@@ -155,11 +170,6 @@ class Held:
         """In a forked child: it is the parent's."""
         if self._guard is not None:
             self._guard.forget()
-
-    def _touch(self) -> None:
-        self.used = Stamp.now()
-        self.doubted = False
-        self._tell()
 
     def _tell(self) -> None:
         if self._guard is None:

@@ -18,6 +18,8 @@ log = logging.getLogger("scidb_magic")
 CANCEL_EVERY = 0.5
 """Seconds."""
 
+CANCELLED = "SCIDB_LE_QUERY_CANCELLED"
+
 _here = threading.local()
 
 
@@ -33,7 +35,7 @@ def in_waiting_thread(call: Callable[[], object]) -> None:
         mailbox.put(call)
 
 
-def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: Callable[[], object]) -> T:
+def interruptible(work: Callable[[], T], cancel: Callable[[], bool], abandon: Callable[[], object]) -> T:
     """Run `work` in a thread of its own, so that the main thread can hear the user.
 
     An interrupt arrives only in the main thread; elsewhere `work` is simply called.
@@ -43,7 +45,8 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
     work : callable
         The blocking call.
     cancel : callable
-        Called at the first interrupt, and again until `work` has ended.
+        Called at the first interrupt, and again until `work` has ended. Where it answers False the server
+        is not at it, and nobody is waited for.
     abandon : callable
         Called at the second interrupt; `work` is not waited for any more.
 
@@ -56,10 +59,11 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
         return work()
     results: list[T] = []
     failures: list[BaseException] = []
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
     mailbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
 
     def run() -> None:
+        begun.set()
         _here.mailbox = mailbox
         try:
             results.append(work())
@@ -81,29 +85,44 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], object], abandon: 
                 log.warning("A notice could not be shown.", exc_info=True)
         return True
 
+    thread = threading.Thread(target=run, name="scidb_magic query", daemon=True)
     try:
         try:
-            threading.Thread(target=run, name="scidb_magic query", daemon=True).start()
+            thread.start()
         except RuntimeError:
             # Python 3.12 starts no thread once the interpreter is ending: a query in somebody's atexit.
             return work()
         ended()
     except KeyboardInterrupt:
         try:
+            if not cancel():
+                abandon()
+                raise QueryInterrupted("Interrupted; nothing was running on the server.", ran=False) from None
             # Again and again, for the first may come just before the query reaches the server.
-            cancel()
-            while not ended(CANCEL_EVERY):
+            while begun.wait(CANCEL_EVERY) and not ended(CANCEL_EVERY):
                 cancel()
+        except QueryInterrupted:
+            raise
         except KeyboardInterrupt:
             abandon()
             raise QueryInterrupted("Interrupted: not waiting for the server any more.") from None
-        raise QueryInterrupted(_outcome(failures)) from None
+        raise _outcome(failures) from None
     if failures:
         raise failures[0]
     return results[0]
 
 
-def _outcome(failures: list[BaseException]) -> str:
-    if failures:
-        return "Interrupted: the query was cancelled on the server; the session stays usable."
-    return "Interrupted, but the query had already ended on the server; the session stays usable."
+def _outcome(failures: list[BaseException]) -> QueryInterrupted:
+    """What became of the statement after the first interrupt."""
+    if not failures:
+        return QueryInterrupted(
+            "Interrupted, but the query had already ended on the server; the session stays usable.", ran=True
+        )
+    failure = failures[0]
+    if getattr(failure, "code", None) == CANCELLED:
+        return QueryInterrupted(
+            "Interrupted: the query was cancelled on the server; the session stays usable.", ran=False
+        )
+    interrupted = QueryInterrupted(f"Interrupted. {failure}", ran=getattr(failure, "ran", None))
+    interrupted.__cause__ = failure
+    return interrupted

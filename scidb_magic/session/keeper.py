@@ -18,6 +18,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeVar
@@ -28,11 +29,11 @@ from scidb_magic.errors import (
     ShimUnreachable,
     SlotsExhausted,
 )
-from scidb_magic.session import ending, occupancy, proof
+from scidb_magic.session import ending, lifecycle, occupancy, proof
 from scidb_magic.session.endpoint import Endpoint
 from scidb_magic.session.guard import Guard
 from scidb_magic.session.held import Held
-from scidb_magic.session.recovery import Action, Fate, Phase, decide, tells_of_a_restart
+from scidb_magic.session.recovery import Action, Fate, Phase, decide, still_unreachable, tells_of_a_restart
 from scidb_magic.session.waiting import Backoff, Deadline
 
 if TYPE_CHECKING:
@@ -87,17 +88,20 @@ class SlotKeeper:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._generation = 0
+        # Plain attributes, for a signal handler must not meet a lock that its own thread holds.
         self._leaving: Held | None = None
-        self._free = threading.Event()
-        self._free.set()
-        self._settled = threading.Event()
-        self._settled.set()
+        self._taking: list[object] = []
 
     @property
     def sid(self) -> str | None:
         """The session id that we hold; never shown to anybody."""
         session = self.session
         return session.sid if session is not None else None
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether no slot is held, on its way, or on its way back."""
+        return self.session is None and self._leaving is None and not self._taking
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings for the same session."""
@@ -117,22 +121,21 @@ class SlotKeeper:
         self._wait_for_the_old_slot(cancelled)
         try:
             client = self.endpoint.client()
-            session = self.session
+            session, lost = self.session, None
             if session is not None and session.client is not client:
                 # The embedded server was started anew: nothing of the old one is left.
                 self.drop(Fate.FORGET)
                 session = None
             if session is not None and not session.trusted:
-                session = self._proved(session, cancelled)
+                session, lost = self._proved(session, cancelled)
             if session is None:
-                self._settled.clear()
                 session = self._take(client, cancelled, generation)
                 self.set_state("idle")
+                if lost is not None:
+                    self._notify(lost)
         except ShimUnreachable:
             self.set_state("unreachable")
             raise
-        finally:
-            self._settled.set()
         return session
 
     def give_back(self, *, running: bool) -> None:
@@ -141,13 +144,19 @@ class SlotKeeper:
 
     def drop(self, fate: Fate, *, unreachable: bool = False) -> None:
         """Stop using an id; what becomes of it, `fate` says."""
-        session, self.session = self.session, None
+        session = self.session
         if session is None:
             return
+        if fate is Fate.DOUBT:
+            session.doubt()
+            return
+        self._leaving = session
+        self.session = None
         self.set_state("unreachable" if unreachable else "released")
         if fate is Fate.RETURN:
-            fate = proof.fate_at_once(session.client, session.sid, session.proof)
+            fate = proof.fate_at_once(session.client, session.sid, session.proof) or Fate.ABANDON
             if fate is Fate.KEEP:
+                session.is_ours()
                 self._leave(session)
                 return
         self._over(session, Fate.FORGET if fate is Fate.FORGET else Fate.ABANDON)
@@ -155,8 +164,10 @@ class SlotKeeper:
     def retire(self) -> None:
         """Leave a query to itself: its slot is cancelled and released in the background."""
         self._generation += 1
-        session, self.session = self.session, None
+        session = self.session
         if session is not None:
+            self._leaving = session
+            self.session = None
             self.set_state("released")
             self._leave(session)
 
@@ -171,15 +182,16 @@ class SlotKeeper:
             return
         deadline = Deadline(self._settings.release_timeout)
         # A slot that is on its way: the thread that takes it sees `closing` and gives it back.
-        self._settled.wait(deadline.left)
+        while self._taking and not deadline.over:
+            time.sleep(0.01)
         leaving = self._leaving
         if leaving is not None:
-            self._answered(leaving, leaving.end(running=True, seconds=deadline.left))
+            self._answered(leaving, leaving.end(running=leaving.running, seconds=deadline.left))
         session = self.session
         if session is not None and not running and session.trusted:
             ending.speak(session, last_words, deadline.left / 2)
         self._give_back(running, deadline)
-        self.endpoint.close()
+        self.endpoint.close(deadline.left)
 
     def reopen(self) -> None:
         """The process goes on after all."""
@@ -246,54 +258,72 @@ class SlotKeeper:
             raise
 
     def _refuse_while_closing(self) -> None:
+        if lifecycle.is_ending():
+            raise SessionClosed("The process is ending: no new query is taken.")
         if self.closing:
             raise SessionClosed("The session is closed and takes no new query; connect() makes another.")
 
     def _wait_for_the_old_slot(self, cancelled: threading.Event) -> None:
-        backoff = Backoff(self._settings.slot_wait)
-        while not self._free.is_set() and not cancelled.is_set():
-            if self._free.wait(0.1):
-                return
-            if backoff.waited > self._settings.slot_wait:
+        started = time.monotonic()
+        while (self._leaving is not None or self._taking) and not cancelled.wait(0.02):
+            waited = time.monotonic() - started
+            if waited > self._settings.slot_wait:
                 raise SlotsExhausted(
-                    f"The query that was left alone still runs on the server, after {backoff.waited:.0f} s,"
+                    f"The query that was left alone still runs on the server, after {waited:.0f} s,"
                     " and holds this notebook's slot: wait, or have it cancelled there (list('queries'))."
                 )
+        self._refuse(cancelled)
 
-    def _proved(self, session: Held, cancelled: threading.Event) -> Held | None:
+    def _refuse(self, cancelled: threading.Event) -> None:
+        self._refuse_while_closing()
+        if cancelled.is_set():
+            raise SessionClosed(_CANCELLED)
+
+    def _proved(self, session: Held, cancelled: threading.Event) -> tuple[Held | None, str | None]:
+        """The session if it is ours, else the line that says what became of it."""
         wait = self._settings.connect_wait
         fate = proof.fate(session.client, session.sid, session.proof, wait=wait, cancelled=cancelled)
+        self._refuse(cancelled)
         if fate is Fate.KEEP:
-            return session
+            session.is_ours()
+            return session, None
         self.drop(fate)
-        self._notify(_GONE if fate is Fate.FORGET else _UNPROVED)
-        return None
+        return None, _GONE if fate is Fate.FORGET else _UNPROVED
 
     def _take(self, client: ShimClient, cancelled: threading.Event, generation: int) -> Held:
+        """A new session. Only one is on its way at a time: the next statement waits for it."""
         guard = Guard() if self._settings.guardian and not self.endpoint.ends_with_us else None
-        if guard is not None:
-            guard.start()
+        on_the_way = object()
+        self._taking.append(on_the_way)
         try:
-            session = Held(client, self._new_session(client, cancelled), guard)
-        except BaseException:
-            if guard is not None:
-                guard.dismiss()
-            raise
-        wanted = generation == self._generation
-        if wanted:
-            self.session = session
-        if self.closing or cancelled.is_set() or not wanted:
-            if self.session is session:
-                self.session = None
-            self._answered(session, session.end(running=False, seconds=self._settings.release_timeout))
-            self._refuse_while_closing()
-            raise SessionClosed(_CANCELLED)
+            session = self._new(client, cancelled, guard)
+            if generation == self._generation and not self.closing and not cancelled.is_set():
+                self.session = session
+            # Looked at once more, for the end of the process may have come in between.
+            if self.session is not session or self.closing:
+                self._leaving = session
+                self.session = None if self.session is session else self.session
+                self._answered(session, session.end(running=False, seconds=self._settings.release_timeout))
+                self._refuse_while_closing()
+                raise SessionClosed(_CANCELLED)
+        finally:
+            self._taking.remove(on_the_way)
         if self.version is None:
             with contextlib.suppress(ScidbMagicError):
                 self.version = client.version()
         return session
 
-    def _new_session(self, client: ShimClient, cancelled: threading.Event) -> str:
+    def _new(self, client: ShimClient, cancelled: threading.Event, guard: Guard | None) -> Held:
+        if guard is None:
+            return Held(client, self._new_session(client, cancelled, None), None)
+        guard.start()
+        try:
+            return Held(client, self._new_session(client, cancelled, guard), guard)
+        except BaseException:
+            guard.dismiss()
+            raise
+
+    def _new_session(self, client: ShimClient, cancelled: threading.Event, guard: Guard | None) -> str:
         settings = self._settings
         user, password = (None, None) if self.endpoint.embedded else (settings.user, settings.password)
         for_slot, for_server = Backoff(settings.slot_wait), Backoff(settings.connect_wait)
@@ -304,6 +334,8 @@ class SlotKeeper:
                 return client.new_session(user=user, password=password, admin=settings.admin)
             except ScidbMagicError as error:
                 decision = decide(Phase.NEW_SESSION, error)
+                if guard is not None:
+                    guard.settle()
                 self.abandoned += decision.fate is Fate.ABANDON
                 if decision.read is Action.QUEUE:
                     if not for_slot.pauses:
@@ -317,28 +349,21 @@ class SlotKeeper:
                         self._notify(f"{error} Trying for up to {settings.connect_wait:.0f} s.")
                     if for_server.pause(cancelled):
                         continue
-                    final = _unreachable(error, client, for_server.waited)
+                    final = still_unreachable(error, client.shown_url, for_server.waited)
                 else:
                     raise
-            if cancelled.is_set():
-                self._refuse_while_closing()
-                raise SessionClosed(_CANCELLED)
+            self._refuse(cancelled)
             raise final
 
     def _give_back(self, running: bool, deadline: Deadline) -> None:
-        session, self.session = self.session, None
+        session = self.session
         if session is None or self._pid != os.getpid():
             return
-        self.set_state("released")
-        ours = Fate.KEEP
-        if not session.trusted:
-            ours = proof.fate_at_once(session.client, session.sid, session.proof, deadline.left / 2)
-        if ours is not Fate.KEEP:
-            self._over(session, ours)
-            return
-        self._leaving = session
-        self._free.clear()
         try:
+            # In this order: an interrupt in between loses nothing.
+            self._leaving = session
+            self.session = None
+            self.set_state("released")
             fate = session.end(running=running, seconds=deadline.left)
         except BaseException:  # the user does not want to wait
             self._leave(session)
@@ -354,27 +379,15 @@ class SlotKeeper:
 
     def _leave(self, session: Held) -> None:
         self._leaving = session
-        self._free.clear()
         try:
-            ending.Retirement(session, lambda fate: self._over(session, fate or Fate.FORGET))
+            ending.Retirement(session, lambda fate: self._over(session, fate or Fate.ABANDON))
         except RuntimeError:
             # Python 3.12 starts no thread once the interpreter is ending.
-            fate = session.end(running=True, seconds=self._settings.release_timeout)
-            self._over(session, fate or Fate.FORGET)
+            fate = session.end(running=session.running, seconds=self._settings.release_timeout)
+            self._over(session, fate or Fate.ABANDON)
 
     def _over(self, session: Held, fate: Fate) -> None:
         self.abandoned += fate is Fate.ABANDON
         session.let_go()
-        if self._leaving is session or self._leaving is None:
+        if self._leaving is session:
             self._leaving = None
-            self._free.set()
-
-
-def _unreachable(error: ScidbMagicError, client: ShimClient, waited: float) -> ScidbMagicError:
-    if not isinstance(error, ShimUnreachable):
-        return error
-    return ShimUnreachable(
-        f"{error} ({client.shown_url}, {error.reason}; tried for {waited:.0f} s)",
-        reason=error.reason,
-        sent=error.sent,
-    )

@@ -43,8 +43,10 @@ log = logging.getLogger("scidb_magic")
 _lock = threading.RLock()
 _members: dict[int, Endable] = {}
 _closed: list[Endable] = []
+_ending = False
 _pid = os.getpid()
 _hooked_in: int | None = None
+_finalized_in: int | None = None
 _fork_hooked = False
 
 
@@ -52,8 +54,8 @@ def register(member: Endable) -> None:
     """See to it that `member` is closed when this process ends, and forgotten in a forked child."""
     with _lock:
         _members[id(member)] = member
-    _hook_process()
-    _signals.hook()
+        _hook_process()
+        _signals.hook()
 
 
 def unregister(member: Endable) -> None:
@@ -61,11 +63,10 @@ def unregister(member: Endable) -> None:
     global _hooked_in
     with _lock:
         _members.pop(id(member), None)
-        last = not _members
-    if last:
-        _signals.unhook()
-        atexit.unregister(closing)
-        _hooked_in = None
+        if not _members:
+            _signals.unhook()
+            atexit.unregister(closing)
+            _hooked_in = None
 
 
 def closing() -> None:
@@ -73,14 +74,21 @@ def closing() -> None:
 
     Safe to call twice, and in a forked child, where it does nothing.
     """
+    global _ending
     if os.getpid() != _pid:
         return
+    _ending = True
     _closed[:] = _members.values()
     for member in reversed(_closed):
         try:
             member.close()
         except Exception:  # the others have slots to give back too
             log.warning("A session could not be closed.", exc_info=True)
+
+
+def is_ending() -> bool:
+    """Whether the process is ending: no session may take a slot any more."""
+    return _ending
 
 
 def after_fork(renew: Callable[[], None]) -> None:
@@ -91,6 +99,8 @@ def after_fork(renew: Callable[[], None]) -> None:
 
 def _going_on() -> None:
     """The signal that closed the members did not end the process."""
+    global _ending
+    _ending = False
     for member in _closed:
         member.reopen()
 
@@ -99,7 +109,7 @@ _signals = Chain(closing, _going_on)
 
 
 def _hook_process() -> None:
-    global _hooked_in, _fork_hooked
+    global _hooked_in, _fork_hooked, _finalized_in
     if _hooked_in == os.getpid():
         return
     _hooked_in = os.getpid()
@@ -108,14 +118,16 @@ def _hook_process() -> None:
         _fork_hooked = True
         after_fork(_forget_the_parents)
     processes = sys.modules.get("multiprocessing.process")
-    if processes is not None and processes.parent_process() is not None:
+    if _finalized_in != os.getpid() and processes is not None and processes.parent_process() is not None:
         from multiprocessing.util import Finalize
 
+        _finalized_in = os.getpid()
         Finalize(None, closing, exitpriority=100)
 
 
 def _forget_the_parents() -> None:
-    global _pid, _lock, _hooked_in
+    global _pid, _lock, _hooked_in, _ending
+    _ending = False
     _lock = threading.RLock()
     _pid = os.getpid()
     _hooked_in = None

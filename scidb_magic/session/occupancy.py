@@ -141,5 +141,6 @@ def _ended(client: ShimClient, entry: Entry) -> Fate:
     if abs(time.time() - entry.used) > TRUSTED:
         fate = proof.fate(client, entry.sid, known, wait=ORPHAN_SECONDS)
     if fate is Fate.KEEP:
-        fate = ending.end(client, entry.sid, known, running=True, seconds=ORPHAN_SECONDS) or Fate.FORGET
+        ended = ending.end(client, entry.sid, known, running=True, seconds=ORPHAN_SECONDS)
+        fate = ended or Fate.ABANDON
     return fate

@@ -101,12 +101,14 @@ def fate(
             return decision.fate
 
 
-def fate_at_once(client: ShimClient, sid: str, known: Proof | None, seconds: float = HEAD_SECONDS) -> Fate:
-    """As `fate`, without a wait; what cannot be asked after is not ours."""
+def fate_at_once(
+    client: ShimClient, sid: str, known: Proof | None, *, wait: float = 0.0, seconds: float = HEAD_SECONDS
+) -> Fate | None:
+    """As `fate`; None where nobody could be asked."""
     try:
-        return fate(client, sid, known, seconds=seconds)
+        return fate(client, sid, known, wait=wait, seconds=seconds)
     except ScidbMagicError:
-        return Fate.ABANDON
+        return None
 
 
 def make(client: ShimClient, sid: str) -> Proof | None:

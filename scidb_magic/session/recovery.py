@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
 
 from scidb_magic.errors import (
     NotShim,
@@ -57,6 +56,8 @@ class Fate(Enum):
     """Released if it is proved ours, else abandoned."""
     PROVE = "prove"
     """Kept if it is proved ours, else abandoned."""
+    DOUBT = "doubt"
+    """Kept, and proved before it is used again: nobody knows what the server did meanwhile."""
 
 
 class Action(Enum):
@@ -94,15 +95,15 @@ new_session  503                                      keep     queue   queue
 new_session  dns tls 400 401 404 406 409 410 416      keep     fail    fail
 new_session  too-large 500 not-shim                   keep     fail    fail
 
-prove        refused reset half slow 502 not-shim     abandon  done    done
+prove        refused reset half 502 not-shim          abandon  done    done
 prove        400 406 409 410 416 500 too-large        abandon  done    done
 prove        404                                      forget   done    done
-prove        timeout 503                              keep     again   again
+prove        timeout slow 503                         keep     again   again
 prove        dns tls 401                              keep     fail    fail
 
 upload       refused                                  abandon  again   again
 upload       reset half slow not-shim                 return   again   again
-upload       timeout 503                              keep     again   again
+upload       timeout 503                              doubt    again   again
 upload       404                                      forget   again   again
 upload       500                                      forget   replay  replay
 upload       502                                      abandon  replay  replay
@@ -110,7 +111,7 @@ upload       dns tls 400 401 406 409 410 416          keep     fail    fail
 upload       too-large                                keep     fail    fail
 
 execute      refused                                  abandon  again   again
-execute      timeout 503                              keep     again   again
+execute      timeout 503                              doubt    again   again
 execute      404                                      forget   again   again
 execute      reset half slow not-shim                 return   replay  unknown
 execute      500                                      forget   replay  unknown
@@ -118,16 +119,14 @@ execute      502                                      abandon  replay  unknown
 execute      dns tls 400 401 406 409 410 416          keep     fail    fail
 execute      too-large                                keep     fail    fail
 
-read         timeout 503                              keep     resume  resume
-read         reset half slow 502 not-shim             prove    resume  resume
+read         timeout reset half slow 502 503 not-shim prove    resume  resume
 read         refused                                  abandon  replay  lost
 read         404 500                                  forget   replay  lost
 read         410 416                                  keep     replay  lost
 read         dns tls 400 401 406 409 too-large        keep     fail    lost
 
 release      404 500 502                              forget   done    done
-release      timeout 503                              keep     again   again
-release      reset half not-shim                      prove    again   again
+release      timeout reset half 503 not-shim          prove    again   again
 release      refused slow dns tls 400 401 406 409     abandon  done    done
 release      410 416 too-large                        abandon  done    done
 """
@@ -190,18 +189,20 @@ def tells_of_a_restart(error: ScidbMagicError) -> bool:
 
 _NO_FAULT = Decision(Fate.KEEP, Action.FAIL, Action.FAIL)
 
-RAN: dict[tuple[Phase, Action], Literal[True, False] | None] = {
-    (Phase.EXECUTE, Action.UNKNOWN): None,
-    (Phase.EXECUTE, Action.REPLAY): None,
-    (Phase.READ, Action.FAIL): True,
-    (Phase.READ, Action.REPLAY): True,
-    (Phase.READ, Action.RESUME): True,
-    (Phase.READ, Action.LOST): True,
-}
-"""Whether a statement ran that ended with this action in this phase; it did not, where there is no row."""
+
+def ran(phase: Phase, error: ScidbMagicError, *, sent: bool) -> bool | None:
+    """Whether a statement ran that met this fault; `sent`: its own query, not just one about its schema.
+
+    None where nobody knows.
+    """
+    if situation(error) is None:
+        return error.ran
+    if phase is Phase.EXECUTE and sent and decide(phase, error).change is Action.UNKNOWN:
+        return None
+    return phase is Phase.READ and sent
 
 
-def final(phase: Phase, action: Action, error: ScidbMagicError, statement: str) -> ScidbMagicError:
+def final(action: Action, error: ScidbMagicError, statement: str) -> ScidbMagicError:
     """What the user is told of a fault after which the statement was not sent again."""
     shown = " ".join(statement.split())
     shown = shown if len(shown) <= 60 else shown[:57] + "…"
@@ -215,6 +216,13 @@ def final(phase: Phase, action: Action, error: ScidbMagicError, statement: str) 
         return ResultLost(
             f"'{shown}' ran, but its result was lost, and running it twice may change something."
         )
-    if situation(error) is not None:
-        error.ran = RAN.get((phase, action), False)
     return error
+
+
+def still_unreachable(error: ScidbMagicError, url: str, waited: float) -> ScidbMagicError:
+    """What the user is told of a server that was tried in vain."""
+    if not isinstance(error, ShimUnreachable):
+        return error
+    return ShimUnreachable(
+        f"{error} ({url}, {error.reason}; tried for {waited:.0f} s)", reason=error.reason, sent=error.sent
+    )

@@ -37,9 +37,11 @@ class Chain:
         if self._former or threading.current_thread() is not threading.main_thread():
             return
         for number in SIGNALS:
-            # Read first: the signal may come before `signal` has returned.
-            self._former[number] = signal.getsignal(number)
-            signal.signal(number, self._on_signal)
+            former = signal.getsignal(number)
+            # What is ignored (nohup) stays ignored, by programs that this process starts too.
+            if former is not signal.SIG_IGN:
+                self._former[number] = former
+                signal.signal(number, self._on_signal)
 
     def unhook(self) -> None:
         """Put the former handlers back, where nobody has set another since."""
@@ -52,12 +54,13 @@ class Chain:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         former = self._former.get(number)  # the last member that is closed takes our handlers away
-        if former is signal.SIG_IGN:
-            return
         self._ending()
         if callable(former):
-            former(number, frame)
-            self._going_on()
+            try:
+                former(number, frame)
+            finally:
+                # Also after a SystemExit, which IPython swallows while a cell runs.
+                self._going_on()
         else:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

@@ -7,7 +7,7 @@ goes on asks for no byte past the known size, and the answer must carry the ``Et
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scidb_magic.errors import OutOfRange
@@ -34,6 +34,8 @@ class Download:
         Bytes that came.
     pieces : list of bytes
         They, in order.
+    on_piece : callable, optional
+        Called after each piece; what it raises ends the download.
     """
 
     lines: bool
@@ -42,6 +44,7 @@ class Download:
     etag: str | None = None
     received: int = 0
     pieces: list[bytes] = field(default_factory=list, repr=False)
+    on_piece: Callable[[], None] | None = field(default=None, repr=False)
 
     @property
     def body(self) -> bytes:
@@ -79,6 +82,8 @@ class Download:
             piece = piece[: self.stop - self.received]
         self.pieces.append(piece)
         self.received += len(piece)
+        if self.on_piece is not None:
+            self.on_piece()
 
     def meet(self, size: int | None, etag: str | None) -> None:
         """Take size and ``Etag`` of the saved output, or compare them with the known ones.

@@ -97,7 +97,8 @@ def _load(context: ssl.SSLContext, ca: str) -> bool:
 def trusted(verify: bool | str) -> bool | str:
     """`verify`, or the file that the environment names for requests where it only says that it shall be."""
     if verify is not True:
-        return verify
+        # Absolute: the guardian lives in another folder, and this process may move to one.
+        return str(Path(verify).absolute()) if isinstance(verify, str) else verify
     return next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), True)
 
 

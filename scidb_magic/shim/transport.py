@@ -205,11 +205,15 @@ class Transport:
         if any(value is not None and _HALF_CHARACTER.search(value) for value in call.parameters.values()):
             raise errors.BadRequest("The text holds half a character (a lone surrogate); nothing was sent.")
         with contextlib.ExitStack() as stack:
+            fault: BaseException
             try:
                 response = stack.enter_context(self._response(call, stack.enter_context(self._session())))
                 return Answer(response, call, self.place, stack.pop_all())
             except faults.FAULTS as error:
                 fault = faults.no_answer(error, self.place)
+            except KeyboardInterrupt:
+                # A new one: the frames of this one know the whole URL.
+                fault = KeyboardInterrupt()
             try:
                 raise fault
             finally:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scidb_magic import errors
-from scidb_magic.session.recovery import SITUATIONS, TABLE, Action, Decision, Fate, Phase, decide, final
+from scidb_magic.session.recovery import SITUATIONS, TABLE, Action, Decision, Fate, Phase, decide, final, ran
 
 
 def unreachable(reason: str) -> errors.ShimUnreachable:
@@ -81,16 +81,27 @@ def test_a_refused_query_keeps_its_session() -> None:
 
 def test_what_is_told_names_the_statement_and_whether_it_ran() -> None:
     statement = "store(build(<x:int64>[i=0:9], i),\n  A)"
-    told = final(Phase.EXECUTE, Action.UNKNOWN, unreachable("reset"), statement)
+    told = final(Action.UNKNOWN, unreachable("reset"), statement)
     assert isinstance(told, errors.QueryOutcomeUnknown)
     assert told.ran is None and told.statement == statement
     assert "'store(build(<x:int64>[i=0:9], i), A)'" in str(told) and "versions(NAME)" in str(told)
-    lost = final(Phase.READ, Action.LOST, errors.SessionNotFound(""), statement)
+    lost = final(Action.LOST, errors.SessionNotFound(""), statement)
     assert isinstance(lost, errors.ResultLost) and lost.ran is True
-    for phase, action, ran in (
-        (Phase.UPLOAD, Action.AGAIN, False),
-        (Phase.EXECUTE, Action.AGAIN, False),
-        (Phase.EXECUTE, Action.REPLAY, None),
-        (Phase.READ, Action.REPLAY, True),
-    ):
-        assert final(phase, action, unreachable("refused"), statement).ran is ran
+
+
+@pytest.mark.parametrize(
+    ("phase", "error", "sent", "told"),
+    [
+        (Phase.UPLOAD, unreachable("reset"), False, False),
+        (Phase.EXECUTE, unreachable("refused"), True, False),
+        (Phase.EXECUTE, unreachable("reset"), True, None),
+        (Phase.EXECUTE, unreachable("reset"), False, False),
+        (Phase.EXECUTE, errors.GatewayFailure(""), True, None),
+        (Phase.EXECUTE, errors.QueryError("C", "d"), True, False),
+        (Phase.READ, unreachable("reset"), True, True),
+        (Phase.READ, unreachable("reset"), False, False),
+        (Phase.READ, errors.ResultTooLarge(""), True, True),
+    ],
+)
+def test_whether_it_ran(phase: Phase, error: errors.ScidbMagicError, sent: bool, told: bool | None) -> None:
+    assert ran(phase, error, sent=sent) is told
