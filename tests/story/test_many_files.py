@@ -63,8 +63,8 @@ def check_arrays(url: str, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "more", "count", "most"),
     [
-        ("fork", ("--first",), size(30), 9),
-        ("spawn", ("--join",), size(8), 9),
+        ("fork", ("--first",), size(25), 9),
+        ("spawn", ("--join",), size(4), 8),
         ("threads", (), size(15), 1),
     ],
 )
@@ -74,12 +74,15 @@ def test_many_files_are_loaded(
     program: Program,
     slots: Any,
     wait_until: WaitUntil,
+    monkeypatch: pytest.MonkeyPatch,
     how: str,
     more: tuple[str, ...],
     count: int,
     most: int,
 ) -> None:
-    url = embedded_factory("--max-sessions", "50").url
+    # The sampler may miss what is short; a server that has no place more, where nobody waits, does not.
+    monkeypatch.setenv("SCIDB_MAGIC_SLOT_WAIT", "0")
+    url = embedded_factory("--max-sessions", str(most)).url
     folder = files(count)
     with slots.sampling(url) as sampler:
         process = program(url, folder, how, "shared", *more)
@@ -111,13 +114,13 @@ def test_workers_wait_for_each_other_where_there_are_few_slots(
     embedded_factory: Any, files: Files, program: Program, slots: Any, wait_until: WaitUntil, how: str
 ) -> None:
     url = embedded_factory("--max-sessions", "4").url
-    folder = files(size(4, 100))
+    folder = files(size(4))
     with slots.sampling(url) as sampler:
         process = program(url, folder, how, "block", "--join")
         assert loaded(process) == "loaded\n"
         assert wait_until(lambda: slots.taken(url) == 0, 3)
-        process.communicate(timeout=30)  # a worker that had to wait has said so on stderr
-    assert process.returncode == 0
+        _, err = process.communicate(timeout=30)  # a worker that had to wait has said so in it
+    assert process.returncode == 0 and "Traceback" not in err
     assert 1 <= sampler.most <= (1 if how == "threads" else 4)
     check_arrays(url, folder)
 
