@@ -84,5 +84,6 @@ def test_it_may_be_switched_off_and_on(notebook: Any, scene: Any, wait_until: Ca
     before = scene.server.sids
     assert len(before) == 1
     assert not wait_until(lambda: scene.server.sids != before, 2 * IDLE)
+    # The time without a query is over already.
     notebook.run(f"%config SciDBMagics.idle_release = {IDLE}")
-    assert rest(scene) == before[0]
+    assert wait_until(lambda: scene.server.sids == [], 2 * IDLE)

@@ -155,9 +155,7 @@ def _cell(code: str) -> Callable[[Any], object]:
 
 SHUTDOWN = Way("shutdown", lambda kernel: kernel.manager.shutdown_kernel(), requested=True)
 RESTART = Way("restart", lambda kernel: kernel.manager.restart_kernel(), requested=True)
-REQUEST = Way(
-    "shutdown_request, no interrupt", lambda kernel: kernel.manager.request_shutdown(), requested=True
-)
+REQUEST = Way("bare shutdown_request", lambda kernel: kernel.manager.request_shutdown(), requested=True)
 SIGTERM = Way("SIGTERM", _signalled(signal.SIGTERM), signal=signal.SIGTERM)
 SIGKILL = Way("SIGKILL", _signalled(signal.SIGKILL))
 GROUP = Way("SIGKILL of the group", lambda kernel: os.killpg(kernel.pid, signal.SIGKILL))
@@ -166,8 +164,8 @@ WAYS = (
     SHUTDOWN,
     RESTART,
     REQUEST,
-    Way("restart, now=True", lambda kernel: kernel.manager.restart_kernel(now=True)),
-    Way("shutdown, now=True", lambda kernel: kernel.manager.shutdown_kernel(now=True)),
+    Way("restart now", lambda kernel: kernel.manager.restart_kernel(now=True)),
+    Way("shutdown now", lambda kernel: kernel.manager.shutdown_kernel(now=True)),
     SIGTERM,
     Way("SIGHUP", _signalled(signal.SIGHUP), signal=signal.SIGHUP),
     SIGKILL,
