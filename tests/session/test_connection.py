@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scidb_magic import api
 from scidb_magic.api import ManagedSession
 from scidb_magic.errors import (
     QueryError,
@@ -408,3 +409,33 @@ def test_a_server_that_is_not_there_is_named(make: Any, embedded_factory: Any) -
     assert gone.url in str(caught.value)
     assert (caught.value.reason, caught.value.ran) == ("refused", False)
     assert session.status().state == "unreachable"
+
+
+def test_a_closed_shared_session_is_replaced(embedded_factory: Any) -> None:
+    url = embedded_factory().url
+    first = api.connect(url)
+    first.fetch("build(<x:int64>[i=0:2], i)")
+    first.close()
+    try:
+        assert api.connect(url) is not first
+        assert len(api.current().fetch("build(<x:int64>[i=0:2], i)")) == 3
+        assert taken(url) == 1
+    finally:
+        api.forget()
+    assert taken(url) == 0
+
+
+def test_a_process_that_is_ending_takes_no_slot(embedded_factory: Any) -> None:
+    url = embedded_factory().url
+    end = f"""
+from scidb_magic.session import lifecycle
+lifecycle.closing()
+try:
+    scidb_magic.connect({url!r}, connect_wait=1).fetch("build(<x:int64>[i=0:2], i)")
+except scidb_magic.errors.SessionClosed as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", SCRIPT.format(url=url, end=end)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "ready\nThe process is ending: no new query is taken.\n", done.stderr
+    assert taken(url) == 0

@@ -817,3 +817,11 @@ def test_a_signal_handler_may_dismiss_in_the_middle_of_everything(masters: Any) 
     master("guard.dismiss()")
     assert master("len(os.listdir('/dev/fd'))") <= 4
     assert master("children()") is None
+
+
+def test_one_that_was_dismissed_is_not_started_again_by_a_late_word() -> None:
+    guard = Guard()
+    guard.start()
+    guard.dismiss()
+    guard.tell(Charge(url="http://127.0.0.1:1", sid="x" * 32))
+    assert guard.pid is None
