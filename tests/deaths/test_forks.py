@@ -41,7 +41,6 @@ QUICK = {
     ("os.fork", "let go", "return"),
     ("Process, fork", "long", "return"),
     ("Pool, fork", "look", "return"),
-    ("Process, fork", "query", "return"),
     ("Process, spawn", "query", "os._exit"),
     ("Pool, fork, terminate", "query", "return"),
     ("Process, fork", "look", "killed"),
