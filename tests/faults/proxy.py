@@ -194,6 +194,7 @@ class Proxy:
     Parameters
     ----------
     upstream : int
+        Port; may be changed, as when a server was started anew.
     renamed : mapping of bytes to bytes
         Replaced in the request line: a name that only the client's user knows, by one of the server's.
 
@@ -201,14 +202,14 @@ class Proxy:
     ----------
     log : list of Asked
         Every request, in the order of their arrival.
-    on_cut : callable
-        Called with the session's id when an answer was cut, before the client can notice.
+    on_fault : callable
+        Called with what was asked when a connection is reset or an answer cut, before the client can notice.
     """
 
     upstream: int
     renamed: Mapping[bytes, bytes] = field(default_factory=dict)
     log: list[Asked] = field(default_factory=list)
-    on_cut: Callable[[str], object] = field(default=lambda sid: None, repr=False)
+    on_fault: Callable[[Asked], object] = field(default=lambda asked: None, repr=False)
 
     def __post_init__(self) -> None:
         self._plan: Plan = lambda asked: PASS
@@ -321,6 +322,7 @@ class Proxy:
             return
         asked, fault = self._planned(request)
         if fault.kind is Kind.RESET_BEFORE:
+            self.on_fault(asked)
             _reset(connection)
             return
         if fault.kind is Kind.ANSWER:
@@ -335,8 +337,8 @@ class Proxy:
         asked.status = _status(answer)
         if asked.endpoint == "new_session" and asked.status == 200:
             asked.sid = _parts(answer)[1].decode().strip()
-        if fault.kind in (Kind.TRUNCATE_HEAD, Kind.TRUNCATE_BODY):
-            self.on_cut(asked.sid)
+        if fault.kind in (Kind.RESET_AFTER, Kind.TRUNCATE_HEAD, Kind.TRUNCATE_BODY):
+            self.on_fault(asked)
         _AFTER.get(fault.kind, _pass_on)(self, connection, answer, fault)
 
     def _planned(self, request: bytes) -> tuple[Asked, Fault]:

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 from fault_proxy import Asked, Kind, Weather
 
-from scidb_magic.errors import QueryOutcomeUnknown, ScidbMagicError
+from scidb_magic.errors import QueryError, QueryOutcomeUnknown, ResultLost, ScidbMagicError
 from scidb_magic.shim.client import ShimClient
 
 LONG = bool(os.environ.get("SCIDB_MAGIC_LONG"))
@@ -163,6 +163,7 @@ KINDS: dict[str, tuple[int, Callable[[Run, str], str]]] = {
 }
 """Weight and maker of each kind of statement."""
 CHANGES = {"store", "keep", "insert", "upload"}
+READS = {"read", "text", "sum", "stored", "attach"}
 
 
 def _difference(frame: pd.DataFrame, expected: dict[str, Any]) -> str:
@@ -190,6 +191,12 @@ def _may_doubt(told: Told) -> bool:
     )
 
 
+def _was_cut(told: Told) -> bool:
+    """Whether a 406 came without the text that says why, as to the look whether an array is there."""
+    cut = (Kind.TRUNCATE_HEAD, Kind.TRUNCATE_BODY)
+    return any(asked.status == 406 and asked.fault.kind in cut for asked in told.log)
+
+
 def _problems(run: Run) -> dict[str, list[Told]]:
     """Everything that must not be, each with its statements."""
     changes = [told for told in run.told if told.kind in CHANGES]
@@ -205,9 +212,11 @@ def _problems(run: Run) -> dict[str, list[Told]]:
         "unknown, but not said so": [
             t for t in changes if t.word == "unknown" and not isinstance(t.error, QueryOutcomeUnknown)
         ],
-        "a read that is unknown": [
-            t for t in run.told if t.kind not in CHANGES and isinstance(t.error, QueryOutcomeUnknown)
-            and t.kind != "glance"
+        "a read that is in doubt or lost": [
+            t for t in run.told if t.kind in READS and isinstance(t.error, QueryOutcomeUnknown | ResultLost)
+        ],
+        "refused, though SciDB refused nothing": [
+            t for t in run.told if isinstance(t.error, QueryError) and not _was_cut(t)
         ],
     }  # fmt: skip
 

@@ -299,8 +299,8 @@ def test_a_broken_download_is_not_mixed_with_another_result(server: Any, proxy: 
 
     proxy.follow(plan)
     mark = proxy.mark()
-    proxy.on_cut = lambda sid: ShimClient(server.url).execute_query(
-        sid, "build(<x:int64>[i=0:9999], -1)", save="(int64 null)"
+    proxy.on_fault = lambda asked: ShimClient(server.url).execute_query(
+        asked.sid, "build(<x:int64>[i=0:9999], -1)", save="(int64 null)"
     )
     assert is_right(session.fetch(READ))
     assert executions(proxy, mark, "project(") == 2, proxy.told(mark)
@@ -454,6 +454,24 @@ def test_a_slot_comes_free(
     # After a refusal the id may be a stranger's: that one is left to shim, and counted.
     assert (freed, session.status().abandoned) == ((False, 1) if fault is REFUSED else (True, 0))
     assert is_right(session.fetch(READ))
+
+
+def test_a_release_that_is_not_answered_in_time(
+    server: Any, proxy: Any, session: Any, taken: Callable[[str], list[str]], wait_until: Callable[..., bool]
+) -> None:
+    """Nobody waits for it, and no second slot is taken before the first is free."""
+    held = next(slot.sid for slot in session.slots() if slot.owner == "mine")
+    late = Fault(Kind.DELAY, seconds=4.0)
+    proxy.follow(lambda asked: late if asked.endpoint == "release_session" else PASS)
+    began = time.monotonic()
+    session.release()
+    assert time.monotonic() - began < 2.5
+    assert held in taken(server.url)
+    mark = proxy.mark()
+    assert is_right(session.fetch(READ))
+    assert time.monotonic() - began > 3.0
+    assert wait_until(lambda: held not in taken(server.url), 3)
+    assert [asked.endpoint for asked in proxy.since(mark)].count("new_session") == 1
 
 
 def test_the_proxy_does_what_it_says(server: Any, proxy: Any) -> None:
