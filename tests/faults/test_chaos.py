@@ -297,7 +297,7 @@ def test_chaos(
     print(f"seed {seed}: {summary(run, proxy)}")
     # The run has to have been one: every fault was met, and most statements came through all the same.
     assert {asked.fault.kind for asked in proxy.log} == set(Kind)
-    assert sum(told.error is None for told in run.told) > 0.8 * STATEMENTS
+    assert sum(told.error is None for told in run.told) > 0.7 * STATEMENTS
     said = "\n".join([caplog.text, *session.notices, *(f"{told.error!r} {told.error}" for told in run.told)])
     shown = [asked for asked in proxy.log if asked.sid and asked.sid in said]
     assert shown == [], f"seed {seed}: a session id was shown"

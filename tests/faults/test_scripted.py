@@ -257,6 +257,15 @@ def test_a_result_of_an_unknown_operator_is_read_without_running_it_again(
     assert executions(proxy, mark, "glance(") == 1, proxy.told(mark)
 
 
+def test_half_a_head_of_a_result_that_cannot_be_had_again(proxy: Any, session: Any) -> None:
+    """What a cut head does not say is not said otherwise: the output is still the one that was announced."""
+    for fault in CUTS:
+        befall(proxy, CELLS, fault)
+        mark = proxy.mark()
+        assert is_right(session.fetch(f"glance({READ}, x)")), fault
+        assert executions(proxy, mark, "glance(") == 1, proxy.told(mark)
+
+
 @pytest.mark.parametrize("fault", GONE, ids=str)
 @pytest.mark.parametrize("place", READS[1:], ids=READ_IDS[1:])
 def test_a_lost_result_of_an_unknown_operator_is_said(
@@ -358,6 +367,15 @@ def test_data_that_are_refused(
     name = next(_names)
     befall(proxy, ("upload", 1), fault)
     with pytest.raises(kind) as caught:
+        session.upload(FRAME, name)
+    assert (caught.value.ran, versions(direct, name)) == (False, 0)
+
+
+def test_an_upload_whose_look_failed_did_not_run(proxy: Any, session: Any, direct: Any) -> None:
+    """It looks first whether the array is there; where that fails, there is no doubt about the rest."""
+    name = next(_names)
+    proxy.follow(lambda asked: RESET_AFTER if asked.endpoint == "execute_query" else PASS)
+    with pytest.raises(ShimUnreachable) as caught:
         session.upload(FRAME, name)
     assert (caught.value.ran, versions(direct, name)) == (False, 0)
 
