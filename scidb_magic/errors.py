@@ -295,7 +295,7 @@ class SlotsExhausted(ScidbMagicError):
 class SessionClosed(ScidbMagicError):
     """The session is closing with its process and takes no new query."""
 
-    ran = False
+    ran: bool | None = False
 
 
 class UploadError(ScidbMagicError):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from scidb_magic.errors import ScidbMagicError, ShimUnreachable
+from scidb_magic.errors import ScidbMagicError, SessionClosed, ShimUnreachable
 from scidb_magic.session import recovery
 from scidb_magic.session.exchange import Exchange
 from scidb_magic.session.recovery import TABLE, Action, Fate, Phase, decide, final, situation
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TAKEN_AWAY = "The session was released while the statement ran, which was cancelled."
 _AGAIN = "the statement was sent again."
 _BROKEN = f"The connection to the server broke: {_AGAIN}"
 _LOST = {
@@ -67,7 +68,7 @@ class Attempts:
         """
         self.queries += bool(statement)
         patience = Backoff(settings.connect_wait, immediate=True)
-        replayed, may_have_run = False, False
+        replayed = may_have_run = False
         lost: str | None = None
         while True:
             try:
@@ -87,12 +88,16 @@ class Attempts:
                 error.ran = None if may_have_run and ran is False else ran
                 may_have_run = error.ran is not False
                 lost = _LOST.get(situation(error) or "", _BROKEN)
+                taken_away = self._keeper.session is not session or self._keeper.closing
                 action = self._after_fault(exchange, error, retry)
                 once_more = (action is Action.REPLAY and not replayed and not cancelled.is_set()) or (
                     action is Action.AGAIN and patience.pause(cancelled)
                 )
                 if not once_more:
                     told = final(action, error, statement)
+                    if taken_away and told is error and situation(error) not in (None, "406"):
+                        told = SessionClosed(_TAKEN_AWAY)
+                        told.ran = error.ran
                     if told is error:
                         raise
                     raise told from error
@@ -111,7 +116,7 @@ class Attempts:
             # The exchange could not go on reading.
             action = TABLE[Phase.READ, "404"].action(exchange.changes, retry)
         if keeper.session is not exchange.session or keeper.closing:
-            # It was released, retired or is closing: nothing is sent again.
+            # Nothing is sent again.
             return Action.FAIL if action in (Action.REPLAY, Action.AGAIN) else action
         if decision.fate is not Fate.KEEP:
             keeper.drop(decision.fate, unreachable=isinstance(error, ShimUnreachable))

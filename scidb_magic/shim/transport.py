@@ -42,14 +42,15 @@ _unchecked: set[str] = set()
 
 
 class _NoArguments(logging.Filter):
-    """Takes the arguments of shim's endpoints out of urllib3's log."""
+    """Takes the arguments of shim's endpoints out of urllib3's log, and what we tell in a fault of our own."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = ARGUMENTS.sub(r"\1?…", record.getMessage()), ()
-        return True
+        return not record.msg.startswith("Failed to parse headers")
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_NoArguments())
+for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(_NoArguments())
 
 
 @dataclass(frozen=True, slots=True, repr=False)
