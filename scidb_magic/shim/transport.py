@@ -42,7 +42,7 @@ _unchecked: set[str] = set()
 
 
 class _NoArguments(logging.Filter):
-    """Takes the arguments of shim's endpoints out of urllib3's log, and what we tell in a fault of our own."""
+    """Takes the arguments of shim's endpoints out of urllib3's log, and what a fault of our own tells."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = ARGUMENTS.sub(r"\1?…", record.getMessage()), ()
