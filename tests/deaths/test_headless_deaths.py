@@ -25,9 +25,10 @@ SWALLOW = "while True:\n    try:\n        time.sleep(0.1)\n    except KeyboardIn
 
 NBCLIENT = ("-c", "from nbclient.cli import main; main()")
 NBCONVERT = ("-m", "nbconvert", "--to", "notebook", "--execute", "--output", "done.ipynb")
+# The time-out counts for every cell, the first ones too.
 RUNNERS = {
-    "nbclient": (NBCLIENT, ("--allow-errors",), "--timeout=1"),
-    "nbconvert": (NBCONVERT, ("--allow-errors",), "--ExecutePreprocessor.timeout=1"),
+    "nbclient": (NBCLIENT, ("--allow-errors",), "--timeout=8"),
+    "nbconvert": (NBCONVERT, ("--allow-errors",), "--ExecutePreprocessor.timeout=8"),
 }
 
 # The last thing that a notebook does before the test lets it go on.
