@@ -271,6 +271,7 @@ class ManagedSession:
     def close(self) -> None:
         """Give everything back for good, the embedded server of this session too."""
         self.connection.close()
+        self.connection.rest()
 
     def status(self) -> SessionStatus:
         """State and counters now; asks nobody."""

@@ -216,6 +216,7 @@ class Connection:
             with self._turn:
                 self._keeper.give_back(running=False)
                 lifecycle.unregister(self)
+            self.rest()
             return
         self._keeper.give_back(running=self._running)
         if self._turn.acquire(blocking=False):
@@ -224,6 +225,11 @@ class Connection:
                     lifecycle.unregister(self)
             finally:
                 self._turn.release()
+        self.rest()
+
+    def rest(self) -> None:
+        """Let the thread that looks after an idle session go, once there is none."""
+        self._watch.rest()
 
     def release_orphans(self) -> tuple[int, int]:
         """Free the slots of this user's processes that are gone; how many were freed, and were not.

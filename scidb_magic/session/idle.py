@@ -48,6 +48,10 @@ class IdleWatch:
                     return
                 self._thread = thread
 
+    def rest(self) -> None:
+        """Nothing will be due: the other thread, if there is one, may look and go."""
+        self._woken.set()
+
     def _run(self) -> None:
         while True:
             with self._lock:
