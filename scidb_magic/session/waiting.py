@@ -7,7 +7,7 @@ import threading
 import time
 
 FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 5.0
+LONGEST_PAUSE = 2.0
 
 
 class Backoff:
