@@ -64,7 +64,8 @@ def restart(embedded_factory: Callable[..., Any], proxied: Callable[..., Any]) -
 
 @pytest.fixture
 def session(restart: Restart, make: Callable[..., Any]) -> Any:
-    session = make(restart.proxy.url, guardian=False)
+    # The start of the second server takes longer than a release may: its client is to wait for the reset.
+    session = make(restart.proxy.url, guardian=False, release_timeout=30.0)
     assert session.fetch(READ)["x"].tolist() == RIGHT
     return session
 
