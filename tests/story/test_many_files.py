@@ -114,7 +114,7 @@ def test_workers_wait_for_each_other_where_there_are_few_slots(
     embedded_factory: Any, files: Files, program: Program, slots: Any, wait_until: WaitUntil, how: str
 ) -> None:
     url = embedded_factory("--max-sessions", "4").url
-    folder = files(size(4))
+    folder = files(size(4, 100))
     with slots.sampling(url) as sampler:
         process = program(url, folder, how, "block", "--join")
         assert loaded(process) == "loaded\n"
