@@ -73,29 +73,51 @@ def files(tmp_path: Path) -> Callable[[int], Path]:
     return files
 
 
-@pytest.fixture
-def program() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """``program(url, folder, how, client, *more)``: the running `loader.py`."""
-    started: list[subprocess.Popen[str]] = []
+@dataclass
+class Loader:
+    """A running `loader.py`."""
 
-    def program(url: str, folder: Path, how: str, client: str, *more: str) -> subprocess.Popen[str]:
+    process: subprocess.Popen[str]
+    errors: Path
+
+    def said(self) -> str:
+        """Its word, or what went wrong with it."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline() or self.errors.read_text()
+
+    def finish(self) -> str:
+        """Let it end, as it should; what it had to complain of meanwhile."""
+        self.process.communicate(timeout=30)
+        errors = self.errors.read_text()
+        assert self.process.returncode == 0, errors
+        return errors
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Callable[..., Loader]]:
+    """``program(url, folder, how, client, *more)``: the running `loader.py`."""
+    started: list[Loader] = []
+
+    def program(url: str, folder: Path, how: str, client: str, *more: str) -> Loader:
         command = [sys.executable, str(LOADER), "--url", url, "--folder", str(folder)]
-        started.append(
-            subprocess.Popen(
+        # A pipe that nobody reads would hold up those who have much to say.
+        errors = tmp_path / f"errors_{len(started)}"
+        with errors.open("w") as file:
+            process = subprocess.Popen(
                 [*command, "--how", how, "--client", client, *more],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=file,
                 text=True,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
-        )
+        started.append(Loader(process, errors))
         return started[-1]
 
     yield program
-    for process in started:
-        process.kill()
-        process.communicate()
+    for loader in started:
+        loader.process.kill()
+        loader.process.communicate()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from scidb_magic.session.settings import resolve
 WORKERS = 8
 LONG = bool(os.environ.get("SCIDB_MAGIC_LONG"))
 
-Program = Callable[..., "subprocess.Popen[str]"]
+Program = Callable[..., Any]
 Files = Callable[[int], Path]
 WaitUntil = Callable[..., bool]
 
@@ -30,18 +29,6 @@ WaitUntil = Callable[..., bool]
 def size(short: int, long: int = 400) -> int:
     """How many files: the story's own number takes minutes, so it is for `.ci/long`."""
     return long if LONG else short
-
-
-def finish(process: subprocess.Popen[str]) -> None:
-    """Let the program end, and see that it had nothing to complain of."""
-    _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (0, ""), err
-
-
-def loaded(process: subprocess.Popen[str]) -> str:
-    """The program's word, or what went wrong with it."""
-    assert process.stdout is not None and process.stderr is not None
-    return process.stdout.readline() or process.stderr.read()
 
 
 def check_arrays(url: str, folder: Path) -> None:
@@ -85,12 +72,12 @@ def test_many_files_are_loaded(
     url = embedded_factory("--max-sessions", str(most)).url
     folder = files(count)
     with slots.sampling(url) as sampler:
-        process = program(url, folder, how, "shared", *more)
-        assert loaded(process) == "loaded\n"
+        loader = program(url, folder, how, "shared", *more)
+        assert loader.said() == "loaded\n"
         # The main process lives on: with its own slot, if it ever took one.
         own = int(how == "threads" or "--first" in more)
         assert wait_until(lambda: slots.taken(url) == own, 3)
-        finish(process)
+        assert loader.finish() == ""
         assert wait_until(lambda: slots.taken(url) == 0, 3)
     assert own < sampler.most <= most if most > 1 else sampler.most == most
     check_arrays(url, folder)
@@ -102,8 +89,7 @@ def test_plain_scidbpy_fails_as_it_did_for_the_user(
 ) -> None:
     """Its sessions live as long as anything holds their objects: 50 slots last for six files."""
     url = embedded_factory("--max-sessions", "50").url
-    process = program(url, files(10), how, "scidbpy")
-    said = loaded(process)
+    said = program(url, files(10), how, "scidbpy").said()
     assert said.startswith("failed at f006") and "HTTPError: 503" in said
     assert slots.taken(url) == 50
 
@@ -116,11 +102,11 @@ def test_workers_wait_for_each_other_where_there_are_few_slots(
     url = embedded_factory("--max-sessions", "4").url
     folder = files(size(4, 100))
     with slots.sampling(url) as sampler:
-        process = program(url, folder, how, "block", "--join")
-        assert loaded(process) == "loaded\n"
+        loader = program(url, folder, how, "block", "--join")
+        assert loader.said() == "loaded\n"
         assert wait_until(lambda: slots.taken(url) == 0, 3)
-        _, err = process.communicate(timeout=30)  # a worker that had to wait has said so in it
-    assert process.returncode == 0 and "Traceback" not in err
+        errors = loader.finish()  # a worker that had to wait has said so
+    assert "Traceback" not in errors
     assert 1 <= sampler.most <= (1 if how == "threads" else 4)
     check_arrays(url, folder)
 
