@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from scidb_magic.afl.literals import Name
-from scidb_magic.errors import QueryError, UploadError
+from scidb_magic.errors import ScidbMagicError, UploadError
 from scidb_magic.session import lifecycle
 from scidb_magic.session.connection import Connection
 from scidb_magic.session.exchange import Attached, Attachment
@@ -294,9 +294,10 @@ class ManagedSession:
     def _exists(self, name: str) -> bool:
         try:
             self.connection.text(f"show({name})")
-        except QueryError as error:
+        except ScidbMagicError as error:
             if error.code == "SCIDB_LE_ARRAY_DOESNT_EXIST":
                 return False
+            error.ran = False
             raise
         return True
 

@@ -9,6 +9,7 @@ Imported only when a server is talked to.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -214,8 +215,11 @@ class ShimClient:
         with self._transport.send(Call(endpoint, {"id": sid, "n": "0"}, headers=download.range())) as answer:
             if answer.status not in _GOOD or _is_page(answer.headers):
                 self._good(answer.whole())
+            pieces = answer.pieces()
+            # A head of which a part is missing has no body: only after a first piece may it be judged.
+            first = next(pieces, b"")
             download.begin(answer.status, answer.headers)
-            for piece in answer.pieces():
+            for piece in itertools.chain([first], pieces):
                 download.add(piece)
                 if download.complete:
                     return

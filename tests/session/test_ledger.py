@@ -202,16 +202,21 @@ def test_a_folder_that_cannot_be_used(
     assert not place.is_dir() or list(place.iterdir()) == []
 
 
-def test_the_user_s_own_folder() -> None:
+def test_the_user_s_own_folder(tmp_path: Path) -> None:
     code = (
         "from scidb_magic.session.ledger import *\n"
         "print(Ledger().write(Entry('http://h', 's', 'lab', 1, taken=1.0)), len(Ledger().entries()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     path, count = done.stdout.split()
     assert count == "1" and Path(path).parent.parts[-2:] == ("scidb_magic", "sessions")
-    assert Path(path).is_relative_to(Path.home())
-    Ledger().remove(Path(path))
+    assert Path(path).is_relative_to(tmp_path)
 
 
 def test_readers_never_see_half_a_file(ledger: Ledger) -> None:
