@@ -241,8 +241,7 @@ class ManagedSession:
             chunks=tuple(chunks) if chunks is not None else None,
             round=round,
         )
-        there = self._exists(target)
-        if there and mode == "create":
+        if (there := self._exists(target)) and mode == "create":
             raise UploadError(f"There is an array '{target}' already: choose another name or mode='replace'.")
         stored = f"{target}_{secrets.token_hex(4)}" if there else target
         attached = _attached(encoded)
