@@ -13,9 +13,10 @@ from scidb_magic.errors import ScidbMagicError, UploadError
 from scidb_magic.session import lifecycle
 from scidb_magic.session.connection import Connection
 from scidb_magic.session.exchange import Attached, Attachment
-from scidb_magic.session.settings import Settings, resolve, same_session
+from scidb_magic.session.settings import Settings, check, resolve, same_session
 from scidb_magic.session.status import SessionStatus, Slot
 from scidb_magic.shim.secret import Secret
+from scidb_magic.wire.schema import Schema
 
 if TYPE_CHECKING:
     from scidb_magic.bridge.db import ManagedDB
@@ -92,11 +93,14 @@ class ManagedSession:
         as_: str = "dataframe",
         *,
         missing: Literal["codes"] | None = None,
+        order: bool = False,
+        format: str | None = None,
+        schema: str | None = None,
         retry: str | None = None,
         namespace: str | None = None,
         attachments: Sequence[Attachment] = (),
     ) -> Any:
-        """Run one AFL statement and bring its whole result.
+        """Run one AFL statement and bring its whole result, in five requests (see `session.fetching`).
 
         Parameters
         ----------
@@ -106,6 +110,13 @@ class ManagedSession:
             masked where nullable) or ``"xarray"`` (Dataset over the dimensions).
         missing : ``"codes"``, optional
             Adds a column of SciDB's missing reasons for each nullable attribute (dataframe and arrow).
+        order : bool
+            Cells in row-major order of the dimensions; else in the order in which the server sent them, which
+            SciDB does not promise.
+        format : str, optional
+            ``"auto"``, ``"arrow"`` or ``"binary"``; else the setting. Missing reasons come only in binary.
+        schema : str, optional
+            The statement's schema, where you know it for sure: saves two requests, and is not checked.
         retry : str, optional
             ``"safe"``, ``"never"`` or ``"always"``; else the setting.
         namespace : str, optional
@@ -127,8 +138,18 @@ class ManagedSession:
         from scidb_magic.frames import forms
 
         forms.check_form(as_)
-        result = self.connection.fetch(afl, retry=retry, namespace=namespace, attachments=attachments)
-        return forms.FORMS[as_](result.cells(), result.schema, missing, result.origin)
+        result = self.connection.fetch(
+            afl,
+            retry=retry,
+            namespace=namespace,
+            attachments=attachments,
+            schema=None if schema is None else Schema.parse(schema),
+            format="binary" if missing == "codes" else check("format", format or self.settings.format),
+        )
+        columns = result.cells()
+        if order:
+            columns = forms.row_major(columns, len(columns) - len(result.schema.attributes))
+        return forms.FORMS[as_](columns, result.schema, missing, result.origin)
 
     def preview(
         self,
@@ -152,7 +173,7 @@ class ManagedSession:
         columns = result.cells()
         count = len(columns[0]) if columns else 0
         dimensions = len(columns) - len(result.schema.attributes)
-        shown = forms.row_major(columns, dimensions, rows)
+        shown = [column.take(slice(0, rows)) for column in forms.row_major(columns, dimensions)]
         data = forms.FORMS[as_](shown, result.schema, None, result.origin)
         return forms.Preview(data, result.complete and count <= rows)
 

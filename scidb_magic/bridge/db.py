@@ -152,7 +152,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
                 attachments=attachments,
                 schema=None if schema is None else Schema.parse(str(schema)),
                 dimensions=not atts_only,
-                arrow=bool(arrow),
+                format="arrow" if arrow else "binary",
             )
         if arrow:
             return answer.from_arrow(result.body, result.columns, stream=use_arrow_stream)

@@ -54,9 +54,9 @@ def check_form(form: str) -> None:
         raise SettingError(f"A result comes as one of {', '.join(FORMS)}, not {form!r}.")
 
 
-def row_major(columns: Sequence[Column], dimensions: int, rows: int) -> list[Column]:
-    """The first `rows` cells in row-major order of the first `dimensions` columns."""
+def row_major(columns: Sequence[Column], dimensions: int) -> list[Column]:
+    """The cells in row-major order of the first `dimensions` columns."""
     if not dimensions:
-        return [column.take(slice(0, rows)) for column in columns]
-    order = np.lexsort([column.values for column in columns[:dimensions]][::-1])[:rows]
+        return list(columns)
+    order = np.lexsort([column.values for column in columns[:dimensions]][::-1])
     return [column.take(order) for column in columns]

@@ -59,6 +59,7 @@ class Options:
     form: str = "dataframe"
     limit: int | None = None
     all: bool = False
+    order: bool = False
     no_fetch: bool = False
     retry: str | None = None
     namespace: str | None = None
@@ -97,6 +98,7 @@ QUERY: Mapping[str, Option] = {
     "--as": Option("form", f"form of results: {', '.join(FORMS)}", "FORM", choice(*FORMS)),
     "--limit": Option("limit", "rows to show at most (setting display_limit)", "N", _count),
     "--all": Option("all", "show whole results"),
+    "--order": Option("order", "whole results in row-major order of their dimensions"),
     "--no-fetch": Option("no_fetch", "run the statements and leave their results on the server"),
     "--retry": Option(
         "retry", f"send again after a fault: {', '.join(RETRY)} (setting retry)", "WHEN", choice(*RETRY)

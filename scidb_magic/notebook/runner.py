@@ -144,4 +144,4 @@ def _execute(session: ManagedSession, step: Step, options: Options) -> None:
 
 
 def _fetch(session: ManagedSession, step: Step, options: Options) -> Any:
-    return session.fetch(step.bound.text, options.form, **step.how)
+    return session.fetch(step.bound.text, options.form, order=options.order, **step.how)

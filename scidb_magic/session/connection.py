@@ -10,35 +10,26 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from scidb_magic.afl import script
-from scidb_magic.errors import QueryError, ScidbMagicError
+from scidb_magic.errors import ScidbMagicError
 from scidb_magic.session import ending, lifecycle, occupancy
 from scidb_magic.session.attempts import Attempts
 from scidb_magic.session.exchange import Attachment, Exchange, Query
+from scidb_magic.session.fetching import Abilities, Fetching
 from scidb_magic.session.idle import IdleWatch
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
 from scidb_magic.session.keeper import SlotKeeper
 from scidb_magic.session.result import Result
 from scidb_magic.session.settings import Settings, check
 from scidb_magic.session.status import SessionStatus, Slot
-from scidb_magic.session.wrap import Wrapped, limited, named, show, wrap
-from scidb_magic.wire.binary import format_string
 from scidb_magic.wire.schema import Schema
 
 T = TypeVar("T")
 log = logging.getLogger("scidb_magic")
-
-PREVIEW_BYTES = 8 * 2**20
-"""How much is read of a result that is only shown and cannot be limited on the server."""
-
-_TSV_ESCAPE = re.compile(r"\\(.)")
-_MISSING_OPERATOR = "SCIDB_LE_LOGICAL_OP_DOESNT_EXIST"
 
 
 class Connection:
@@ -68,7 +59,7 @@ class Connection:
         self._owner: int | None = None
         self._running = False
         self._cancelled = threading.Event()
-        self._has_limit = True
+        self._abilities = Abilities()
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings, of which only those that are not the session's own may differ."""
@@ -87,11 +78,9 @@ class Connection:
         rows: int | None = None,
         schema: Schema | None = None,
         dimensions: bool = True,
-        arrow: bool = False,
+        format: str = "binary",
     ) -> Result:
-        """Run one statement and bring its cells, dimensions first.
-
-        Requests: ``show`` and its answer, the query, the size of its result, the result (five).
+        """Run one statement and bring its cells, dimensions first. Requests: see `fetching`.
 
         Parameters
         ----------
@@ -109,32 +98,24 @@ class Connection:
             Of the statement, where it is known: saves asking for it, and is not checked.
         dimensions : bool
             Else only the attributes come.
-        arrow : bool
-            As an Arrow stream, attributes first, instead of SciDB's binary format. Needs aio in shim.
+        format : str
+            ``binary``, ``arrow`` or ``auto``; see `fetching`.
 
         Raises
         ------
         QueryError, QueryOutcomeUnknown, ResultLost, ResultTooLarge, SlotsExhausted, ShimUnreachable
         """
         statement = one_statement(afl)
-        query = self._query(statement, namespace)
-
-        def work(exchange: Exchange) -> Result:
-            known = schema or self._schema(exchange, query)
-            if arrow:
-                return self._arrow_result(exchange, statement.text, query, known, dimensions)
-            wrapped = wrap(statement.bare, known, dimensions=dimensions)
-            if rows is not None and known.emptyable and self._has_limit:
-                try:
-                    return self._result(exchange, statement.text, query, limited(wrapped, rows + 1), None)
-                except QueryError as error:
-                    if error.code != _MISSING_OPERATOR or "limit" not in error.description:
-                        raise
-                    self._has_limit = False
-            return self._result(
-                exchange, statement.text, query, wrapped, None if rows is None else PREVIEW_BYTES
-            )
-
+        work = Fetching(
+            statement.text,
+            self._query(statement, namespace),
+            self._abilities,
+            self.settings.max_result_bytes,
+            rows,
+            schema,
+            dimensions,
+            format,
+        )
         return self._run(work, attachments, retry, statement.text)
 
     def execute(
@@ -287,33 +268,6 @@ class Connection:
         changes = self.changes(statement.bare)
         return Query(statement.bare, statement.bare, 0, changes, namespace or self.settings.namespace)
 
-    def _schema(self, exchange: Exchange, query: Query) -> Schema:
-        asked = replace(query, text=show(query.text), offset=0, changes=False, auxiliary=True)
-        exchange.execute(asked, save="tsv")
-        return Schema.parse(_TSV_ESCAPE.sub(_unescape, exchange.read_text().partition("\t")[0]))
-
-    def _result(
-        self, exchange: Exchange, text: str, query: Query, wrapped: Wrapped, part: int | None
-    ) -> Result:
-        sent = replace(query, text=wrapped.text, offset=wrapped.offset)
-        query_id = exchange.execute(sent, save=format_string(wrapped.columns))
-        if part is None:
-            body, complete = exchange.read_bytes(self.settings.max_result_bytes), True
-        else:
-            body, complete = exchange.read_part(part)
-        return Result(text, wrapped.schema, wrapped.columns, body, query_id, complete)
-
-    def _arrow_result(
-        self, exchange: Exchange, text: str, query: Query, schema: Schema, dimensions: bool
-    ) -> Result:
-        wrapped = named(query.text, schema, dimensions=dimensions)
-        sent = replace(query, text=wrapped.text, offset=wrapped.offset)
-        limit = self.settings.max_result_bytes
-        query_id = exchange.execute(
-            sent, save="arrow", atts_only=not dimensions, result_size_limit=max(1, limit // 2**20)
-        )
-        return Result(text, wrapped.schema, wrapped.columns, exchange.read_bytes(limit), query_id)
-
     def _run(
         self,
         work: Callable[[Exchange], T],
@@ -367,10 +321,6 @@ class Connection:
 
     def _tell(self, notice: str) -> None:
         in_waiting_thread(lambda: self.notify(notice))
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1])
 
 
 def one_statement(afl: str) -> script.Statement:

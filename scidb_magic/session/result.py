@@ -26,6 +26,8 @@ class Result:
         In SciDB's binary format, or an Arrow stream, where that was asked for.
     query_id : str
         SciDB's id of the query.
+    format : str
+        ``"binary"`` or ``"arrow"``: what `body` is.
     complete : bool
         False where only the first part of the saved output was read.
     """
@@ -35,12 +37,15 @@ class Result:
     columns: tuple[Attribute, ...]
     body: bytes
     query_id: str
+    format: str = "binary"
     complete: bool = True
 
     def cells(self) -> list[Column]:
-        """The columns of a binary `body`."""
-        from scidb_magic.wire import binary
+        """The columns of `body`, decoded."""
+        from scidb_magic.wire import arrow, binary
 
+        if self.format == "arrow":
+            return arrow.decode(self.body, self.schema)
         return binary.decode(self.body, self.columns, partial=not self.complete)
 
     @property

@@ -26,6 +26,7 @@ from scidb_magic.shim.secret import Secret
 
 PREFIX = "SCIDB_MAGIC_"
 
+FORMATS = ("auto", "arrow", "binary")
 RETRY = ("safe", "never", "always")
 
 
@@ -124,6 +125,13 @@ class Settings:
     read_operators: str = _row(
         "",
         "More operators that change nothing, with commas between them: their statements may be sent again.",
+        live=True,
+    )
+    format: str = _row(
+        "auto",
+        "How whole results travel: 'auto' (Arrow where server and types allow it, else SciDB's binary"
+        " format), 'arrow', 'binary'.",
+        choices=FORMATS,
         live=True,
     )
     display_limit: int = _row(1000, "Rows shown of a result that is only displayed.", live=True, least=1)

@@ -192,8 +192,11 @@ def test_cancel_from_another_thread(embedded_factory: Any, make: Any) -> None:
 def test_too_large_a_result_is_not_downloaded(embedded: Any, make: Any) -> None:
     session = make(embedded.url, max_result_bytes=100)
     with pytest.raises(ResultTooLarge, match="max_result_bytes is 100") as caught:
-        session.fetch("build(<x:int64 not null>[i=0:99], i)")
+        session.fetch("build(<x:int64 not null>[i=0:99], i)", format="binary")
     assert (caught.value.size, caught.value.limit) == (1600, 100)
+    with pytest.raises(ResultTooLarge, match="max_result_bytes is 100") as caught:
+        session.fetch("build(<x:int64 not null>[i=0:99], i)", format="arrow")
+    assert caught.value.size > 1600
 
 
 def test_error_points_into_the_users_text(embedded: Any, make: Any) -> None:
