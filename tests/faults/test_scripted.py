@@ -73,7 +73,7 @@ def proxy(server: Any, proxied: Any) -> Any:
 @pytest.fixture
 def session(proxy: Any, make: Any) -> Any:
     """A session that has its slot and a proof of it."""
-    session = make(proxy.url, connect_wait=20.0, guardian=False)
+    session = make(proxy.url, connect_wait=20.0, guardian=False, format="binary")
     assert session.fetch("build(<x:int64>[i=0:2], i)")["x"].tolist() == [0, 1, 2]
     return session
 
@@ -233,6 +233,15 @@ def test_a_result_comes_whole(proxy: Any, session: Any, place: tuple[str, int], 
     ran = executions(proxy, mark, "project(")
     most = 2 if place == SIZE or (fault in GONE and place != SCHEMA) else 1
     assert 1 <= ran <= most, proxy.told(mark)
+
+
+@pytest.mark.parametrize("fault", [*RESUMED, *GONE], ids=str)
+@pytest.mark.parametrize("place", [("execute_query", 2), CELLS], ids=["probe", "cells"])
+def test_a_result_comes_whole_as_arrow(proxy: Any, make: Any, place: tuple[str, int], fault: Fault) -> None:
+    session = make(proxy.url, connect_wait=20.0, guardian=False)
+    befall(proxy, place, fault)
+    assert is_right(session.fetch(READ))
+    assert not any("project(" in asked.query for asked in proxy.log)
 
 
 @pytest.mark.parametrize("place", [*READS, ("execute_query", 2)], ids=[*READ_IDS, "query"])
