@@ -19,6 +19,7 @@ import contextlib
 import os
 import queue
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -261,6 +262,13 @@ class Scene:
         for process in self.family():
             with contextlib.suppress(psutil.Error):
                 process.kill()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_arrive() -> None:
+    """A shell has what it starts in the background ignore these, and its children after it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture
