@@ -86,4 +86,4 @@ def test_it_may_be_switched_off_and_on(notebook: Any, scene: Any, wait_until: Ca
     assert not wait_until(lambda: scene.server.sids != before, 2 * IDLE)
     # The time without a query is over already.
     notebook.run(f"%config SciDBMagics.idle_release = {IDLE}")
-    assert wait_until(lambda: scene.server.sids == [], 2 * IDLE)
+    assert wait_until(lambda: scene.server.sids == [])
