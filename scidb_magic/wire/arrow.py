@@ -150,7 +150,7 @@ def _values(array: Any, type_: str, missing: NDArray[np.bool_]) -> Any:
     import numpy as np
     import pyarrow as pa
 
-    from scidb_magic.wire.rows import as_text, bytes_of
+    from scidb_magic.wire.texts import as_text, bytes_of
 
     if type_ in VARIABLE_TYPES:
         if pa.types.is_string(array.type):
@@ -180,7 +180,7 @@ def _letters(values: NDArray[np.uint8], missing: NDArray[np.bool_] | None) -> An
     import numpy as np
     import pyarrow as pa
 
-    from scidb_magic.wire.rows import as_text
+    from scidb_magic.wire.texts import as_text
 
     lengths: NDArray[Any] = np.ones(len(values), np.int64)
     if missing is not None:

@@ -89,6 +89,34 @@ def _parse_field(text: str, position: int) -> Field:
     return Field(f"f{position}", type_, bool(null) and not negated, int(size) if size else None)
 
 
+class Decoder:
+    """Rows that come in pieces -> columns.
+
+    Takes little more memory than the columns do: a piece is not kept but for its end, where a row is not
+    yet whole.
+
+    Parameters
+    ----------
+    attributes : sequence of Attribute or Field
+        In the order of the format string.
+    size : int, optional
+        Bytes of all pieces together, if known: columns of fixed size then get their memory at once.
+    """
+
+    def __init__(self, attributes: Sequence[Attribute | Field], *, size: int | None = None) -> None:
+        from scidb_magic.wire.decoder import Rows
+
+        self._rows = Rows(_fields(attributes), size)
+
+    def feed(self, piece: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes, cut off anywhere."""
+        self._rows.feed(memoryview(piece).cast("B"))
+
+    def columns(self, *, partial: bool = False) -> list[Column]:
+        """All rows so far, as `decode` gives them and with its errors; nothing can be fed after it."""
+        return self._rows.columns(partial)
+
+
 def decode(
     body: bytes | bytearray | memoryview,
     attributes: Sequence[Attribute | Field],

@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial as partial_of
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +20,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scidb_magic.errors import WireError
-from scidb_magic.wire import arrow, binary
+from scidb_magic.wire import arrow, binary, decoder, kernels
 from scidb_magic.wire.columns import Column, dtype_of
 from scidb_magic.wire.schema import Attribute
+
+
+@pytest.fixture(scope="module", autouse=True, params=["interpreted", "compiled"])
+def loops(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test of this file runs with either kind of loops."""
+    if request.param == "compiled":
+        pytest.importorskip("numba")
+        assert kernels.compiled() is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "WORTH_LOADING", 0 if request.param == "compiled" else 1 << 62)
+        yield
+
 
 PACKED = {
     "bool": "?",
@@ -136,6 +152,101 @@ def test_a_body_cut_off_anywhere(rows: Rows, cut: int) -> None:
     if ends[whole] != len(body):
         with pytest.raises(WireError, match="within a row"):
             binary.decode(body, rows.attributes)
+
+
+def outcome(work: Callable[[], list[Column]]) -> Any:
+    """What decoding gives, to be compared: the text of an error, or names, types and cells."""
+    try:
+        columns = work()
+    except WireError as error:
+        return str(error)
+    return [
+        (
+            c.name,
+            c.type,
+            repr(pythonic(c)),
+            c.nullable,
+            str(getattr(c.values, "dtype", None) or c.values.type),
+        )
+        for c in columns
+    ]
+
+
+def in_pieces(body: bytes, attributes: Any, cuts: list[int], size: int | None, partial: bool) -> list[Column]:
+    rows = binary.Decoder(attributes, size=size)
+    edges = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
+    for start, stop in pairwise(edges):
+        rows.feed(memoryview(body)[start:stop])
+    return rows.columns(partial=partial)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    some_rows(),
+    st.lists(st.integers(0, 1 << 30), max_size=8),
+    st.integers(0, 30),
+    st.lists(st.tuples(st.integers(0, 1 << 30), st.integers(0, 255)), max_size=2),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1, 7, 1 << 16]),
+)
+def test_any_pieces_are_the_whole(
+    rows: Rows,
+    cuts: list[int],
+    lost: int,
+    spoilt: list[tuple[int, int]],
+    sized: bool,
+    partial: bool,
+    held: int,
+) -> None:
+    """Also bodies cut off or with wrong bytes, and the errors."""
+    body = bytearray(written(rows))
+    body = body[: max(0, len(body) - lost)]
+    for position, byte in spoilt:
+        if body:
+            body[position % len(body)] = byte
+    whole = bytes(body)
+    expected = outcome(partial_of(binary.decode, whole, rows.attributes, partial=partial))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoder, "HELD", held)
+        patch.setattr(decoder, "BLOCK", 32)
+        patch.setattr(decoder, "BLOCK_ROWS", 3)
+        size = len(whole) if sized else None
+        assert outcome(partial_of(in_pieces, whole, rows.attributes, cuts, size, partial)) == expected
+
+
+def test_a_long_result_in_pieces() -> None:
+    """Over many blocks and segments, with a row longer than any block."""
+    rng = np.random.default_rng(4)
+    texts = ["x" * int(n) for n in rng.integers(0, 40, 60_000)]
+    texts[30_000] = "y" * 3_000_000
+    codes = np.where(rng.random(60_000) < 0.1, 5, -1).astype(np.int8)
+    values: Any = pa.array(texts, pa.large_string(), mask=codes != -1)
+    numbers = np.where(codes == -1, rng.integers(-(2**60), 2**60, 60_000), 0)
+    columns = [
+        Column("i", "int64", np.arange(60_000)),
+        Column("s", "string", values, codes),
+        Column("n", "int64", numbers, codes),
+    ]
+    body = binary.encode(columns)
+    attributes = [Attribute(c.name, c.type, c.nullable) for c in columns]
+    for size in (None, len(body)):
+        found = in_pieces(body, attributes, list(range(0, len(body), 100_003)), size, False)
+        assert found[1].values.equals(values)
+        for before, after in zip(columns, found, strict=True):
+            assert (pythonic(before), after.nullable) == (pythonic(after), before.nullable)
+    fixed = [columns[0], columns[2]]
+    body = binary.encode(fixed)
+    for size in (None, len(body), len(body) // 3):
+        found = in_pieces(body, [attributes[0], attributes[2]], [17, 70_001, 70_002], size, False)
+        assert list(map(pythonic, found)) == list(map(pythonic, fixed))
+
+
+def test_numba_that_does_not_work_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scidb_magic.wire.compiled", None)
+    monkeypatch.setattr(kernels, "WORTH_LOADING", 0)
+    monkeypatch.setattr(kernels, "compiled", kernels.compiled.__wrapped__)
+    assert kernels.kernels(1) is kernels.INTERPRETED
 
 
 def vectors(conformance: Path) -> list[dict[str, Any]]:
