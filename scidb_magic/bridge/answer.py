@@ -39,12 +39,11 @@ LOCAL_TIME = np.dtype([("time", "M8[s]"), ("tz", "m8[s]")])
 _NO_TIME = np.datetime64("NaT", "s")
 
 
-def to_array(body: bytes, attributes: Sequence[Attribute]) -> NDArray[Any]:
+def to_array(body: bytearray, attributes: Sequence[Attribute]) -> NDArray[Any]:
     """Rows in SciDB's binary format as a structured array of shape (n,), one field an attribute."""
     schema = _schema(attributes)
     if schema.is_fixsize():
-        # A copy, or the array would be read-only.
-        return np.frombuffer(body, schema.atts_dtype).copy()
+        return np.frombuffer(body, schema.atts_dtype)
     columns = binary.decode(body, attributes)
     cells = np.empty(len(columns[0]), schema.atts_dtype)
     for column in columns:
@@ -56,7 +55,7 @@ def to_array(body: bytes, attributes: Sequence[Attribute]) -> NDArray[Any]:
     return cells
 
 
-def to_frame(body: bytes, attributes: Sequence[Attribute]) -> pd.DataFrame:
+def to_frame(body: bytearray, attributes: Sequence[Attribute]) -> pd.DataFrame:
     """Rows in SciDB's binary format as a DataFrame; warns of promoted types, as SciDB-Py does."""
     import pandas as pd
 
@@ -74,7 +73,7 @@ def as_frame(cells: NDArray[Any]) -> pd.DataFrame:
     return pd.DataFrame.from_records(cells)
 
 
-def from_arrow(body: bytes, attributes: Sequence[Attribute], *, stream: bool) -> Any:
+def from_arrow(body: bytearray, attributes: Sequence[Attribute], *, stream: bool) -> Any:
     """An Arrow stream as pandas sees it, dimensions first; or the stream's reader itself."""
     import pyarrow as pa
 

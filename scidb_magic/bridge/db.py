@@ -153,12 +153,13 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
                 schema=None if schema is None else Schema.parse(str(schema)),
                 dimensions=not atts_only,
                 format="arrow" if arrow else "binary",
+                decoded=False,
             )
         if arrow:
-            return answer.from_arrow(result.body, result.columns, stream=use_arrow_stream)
+            return answer.from_arrow(result.raw, result.columns, stream=use_arrow_stream)
         if as_dataframe and dataframe_promo:
-            return answer.to_frame(result.body, result.columns)
-        cells = answer.to_array(result.body, result.columns)
+            return answer.to_frame(result.raw, result.columns)
+        cells = answer.to_array(result.raw, result.columns)
         return answer.as_frame(cells) if as_dataframe else cells
 
     def _attached(self, query: str, data: Any, schema: Any) -> tuple[str, Attachment]:

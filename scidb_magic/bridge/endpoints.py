@@ -77,7 +77,7 @@ class Endpoints:
             query_id = exchange.execute(
                 asked, save=save, atts_only=bool(atts_only), result_size_limit=max(1, limit // 2**20)
             )
-            return query_id, exchange.read_bytes(limit)
+            return query_id, bytes(exchange.read_bytes(limit))
 
         self._thread.output = b""
         query_id, self._thread.output = self._connection.run(work, statement=query)

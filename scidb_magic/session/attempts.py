@@ -43,10 +43,13 @@ class Attempts:
     ----------
     queries, replays, bytes : int
         Statements run, sent again; data sent and received.
+    exchange : Exchange or None
+        Of the statement that runs just now.
     """
 
     def __init__(self, keeper: SlotKeeper, tell: Callable[[str], None]) -> None:
         self.queries = self.replays = self.bytes = 0
+        self.exchange: Exchange | None = None
         self._keeper = keeper
         self._tell = tell
 
@@ -81,6 +84,7 @@ class Attempts:
                 self._tell(lost)
             exchange = Exchange(session, attachments, cancelled=cancelled, patience=settings.connect_wait)
             session.begin()
+            self.exchange = exchange
             try:
                 return work(exchange)
             except ScidbMagicError as error:
@@ -102,6 +106,7 @@ class Attempts:
                         raise
                     raise told from error
             finally:
+                self.exchange = None
                 session.finish()
                 self.bytes += exchange.bytes
             replayed |= action is Action.REPLAY

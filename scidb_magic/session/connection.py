@@ -18,7 +18,7 @@ from scidb_magic.afl import script
 from scidb_magic.errors import ScidbMagicError
 from scidb_magic.session import ending, lifecycle, occupancy
 from scidb_magic.session.attempts import Attempts
-from scidb_magic.session.exchange import Attachment, Exchange, Query
+from scidb_magic.session.exchange import Attachment, Exchange, Query, Transfer
 from scidb_magic.session.fetching import Abilities, Fetching
 from scidb_magic.session.idle import IdleWatch
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
@@ -79,6 +79,7 @@ class Connection:
         schema: Schema | None = None,
         dimensions: bool = True,
         format: str = "binary",
+        decoded: bool = True,
     ) -> Result:
         """Run one statement and bring its cells, dimensions first. Requests: see `fetching`.
 
@@ -100,6 +101,8 @@ class Connection:
             Else only the attributes come.
         format : str
             ``binary``, ``arrow`` or ``auto``; see `fetching`.
+        decoded : bool
+            Rows in the binary format are decoded while they come; else the result's `body` is their bytes.
 
         Raises
         ------
@@ -115,6 +118,7 @@ class Connection:
             schema,
             dimensions,
             format,
+            decoded,
         )
         return self._run(work, attachments, retry, statement.text)
 
@@ -257,6 +261,11 @@ class Connection:
             self._attempts.bytes,
             keeper.abandoned,
         )
+
+    def transfer(self) -> Transfer | None:
+        """How far the download is that goes on just now; None where there is none."""
+        exchange = self._attempts.exchange
+        return None if exchange is None else exchange.transfer
 
     def slots(self) -> list[Slot]:
         """All slots as the server lists them, or only ours where it does not."""

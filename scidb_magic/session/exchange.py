@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from scidb_magic.afl.literals import quote
 from scidb_magic.errors import QueryError, ResultTooLarge, ScidbMagicError, UploadError
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from scidb_magic.shim.client import Head
     from scidb_magic.shim.download import Download
 
+class Sink(Protocol):
+    """What takes a result piece by piece."""
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes."""
+
+
+S = TypeVar("S", bound=Sink)
 T = TypeVar("T")
 
 
@@ -73,6 +81,14 @@ class Query:
     auxiliary: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes of a result that have come, and that will have come at the end, if that is known."""
+
+    done: int
+    total: int | None
+
+
 class Exchange:
     """One statement's requests on a session; remembers which phase a fault happened in.
 
@@ -95,6 +111,8 @@ class Exchange:
         Whether the statement's own query was sent, and not just one about its schema.
     bytes : int
         Received and sent as data, without headers.
+    transfer : Transfer or None
+        How far the download of the result is; None before it began.
     """
 
     def __init__(
@@ -111,6 +129,7 @@ class Exchange:
         self.phase = Phase.EXECUTE
         self.changes = self.sent = False
         self.bytes = 0
+        self.transfer: Transfer | None = None
         self._attachments = list(attachments)
         self._cancelled = cancelled
         self._patience = patience
@@ -178,7 +197,7 @@ class Exchange:
         self._read(lambda: self.client.download(self.sid, download), download)
         return download.body.decode("utf-8", "surrogateescape")
 
-    def read_bytes(self, limit: int) -> bytes:
+    def read_bytes(self, limit: int) -> bytearray:
         """The saved output of the last query, a binary format.
 
         Raises
@@ -186,6 +205,29 @@ class Exchange:
         ResultTooLarge
             It is over `limit` bytes; known before the download.
         """
+        return self._downloaded(self._bounded(limit), None).body
+
+    def read_into(self, make: Callable[[int], S], limit: int) -> S:
+        """The saved output of the last query, a binary format, given to a sink as it comes.
+
+        Parameters
+        ----------
+        make : callable
+            Takes the size in bytes and answers the sink, whose `feed` takes the pieces.
+        limit : int
+            As for `read_bytes`, as the errors are.
+        """
+        head = self._bounded(limit)
+        sink = make(head.size)
+        self._downloaded(head, None, sink.feed)
+        return sink
+
+    def read_part(self, end: int) -> tuple[bytearray, bool]:
+        """The first `end` bytes of the saved output, and whether that is all of it."""
+        head = self._head()
+        return self._downloaded(head, end).body, head.size <= end
+
+    def _bounded(self, limit: int) -> Head:
         head = self._head()
         if head.size > limit:
             raise ResultTooLarge(
@@ -194,26 +236,27 @@ class Exchange:
                 size=head.size,
                 limit=limit,
             )
-        return self._downloaded(head, None)
-
-    def read_part(self, end: int) -> tuple[bytes, bool]:
-        """The first `end` bytes of the saved output, and whether that is all of it."""
-        head = self._head()
-        return self._downloaded(head, end), head.size <= end
+        return head
 
     def _head(self) -> Head:
         head = self._read(lambda: self.client.head(self.sid, lines=False))
         self._saw(False, head.etag)
         return head
 
-    def _downloaded(self, head: Head, end: int | None) -> bytes:
+    def _downloaded(
+        self, head: Head, end: int | None, sink: Callable[[bytes], None] | None = None
+    ) -> Download:
         from scidb_magic.shim.download import Download
 
+        def on_piece() -> None:
+            self._refuse_if_cancelled()
+            self.transfer = Transfer(download.received, download.stop)
+
         download = Download(
-            lines=False, end=end, size=head.size, etag=head.etag, on_piece=self._refuse_if_cancelled
+            lines=False, end=end, size=head.size, etag=head.etag, sink=sink, on_piece=on_piece
         )
         self._read(lambda: self.client.download(self.sid, download), download)
-        return download.body
+        return download
 
     def _refuse_if_cancelled(self, statement: str = "") -> None:
         if self._cancelled.is_set():

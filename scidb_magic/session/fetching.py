@@ -23,7 +23,7 @@ from scidb_magic.errors import QueryError
 from scidb_magic.session.exchange import Exchange, Query
 from scidb_magic.session.result import Result
 from scidb_magic.session.wrap import Wrapped, limited, named, show, wrap
-from scidb_magic.wire.binary import format_string
+from scidb_magic.wire.binary import Decoder, format_string
 from scidb_magic.wire.schema import Schema
 
 PREVIEW_BYTES = 8 * 2**20
@@ -72,6 +72,8 @@ class Fetching:
         Else only the attributes come.
     format : str
         See above.
+    decoded : bool
+        Rows are decoded while they come; else they stay the bytes that they are.
     """
 
     text: str
@@ -82,6 +84,7 @@ class Fetching:
     schema: Schema | None = None
     dimensions: bool = True
     format: str = "binary"
+    decoded: bool = True
 
     def __call__(self, exchange: Exchange) -> Result:
         schema = self.schema or self._schema(exchange)
@@ -124,10 +127,14 @@ class Fetching:
 
     def _binary(self, exchange: Exchange, wrapped: Wrapped, part: int | None) -> Result:
         query_id = exchange.execute(self._sent(wrapped), save=format_string(wrapped.columns))
-        if part is None:
-            body, complete = exchange.read_bytes(self.limit), True
-        else:
+        body: bytearray | Decoder
+        complete = True
+        if part is not None:
             body, complete = exchange.read_part(part)
+        elif self.decoded:
+            body = exchange.read_into(lambda size: Decoder(wrapped.columns, size=size), self.limit)
+        else:
+            body = exchange.read_bytes(self.limit)
         return Result(self.text, wrapped.schema, wrapped.columns, body, query_id, complete=complete)
 
     def _arrow(self, exchange: Exchange, schema: Schema) -> Result:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scidb_magic.wire.binary import Decoder
     from scidb_magic.wire.columns import Column
     from scidb_magic.wire.schema import Attribute, Schema
 
@@ -22,8 +23,8 @@ class Result:
         Of the statement; names that occurred twice made unique.
     columns : tuple of Attribute
         What `body` holds, in order: dimensions (int64, not null), then attributes.
-    body : bytes
-        In SciDB's binary format, or an Arrow stream, where that was asked for.
+    body : bytearray or Decoder
+        In SciDB's binary format, where that was wanted decoded on its way, or an Arrow stream.
     query_id : str
         SciDB's id of the query.
     format : str
@@ -35,17 +36,25 @@ class Result:
     statement: str
     schema: Schema
     columns: tuple[Attribute, ...]
-    body: bytes
+    body: bytearray | Decoder
     query_id: str
     format: str = "binary"
     complete: bool = True
+
+    @property
+    def raw(self) -> bytearray:
+        """`body` of a result that was not decoded on its way."""
+        assert isinstance(self.body, bytearray)
+        return self.body
 
     def cells(self) -> list[Column]:
         """The columns of `body`, decoded."""
         from scidb_magic.wire import arrow, binary
 
+        if isinstance(self.body, binary.Decoder):
+            return self.body.columns()
         if self.format == "arrow":
-            return arrow.decode(self.body, self.schema)
+            return arrow.decode(memoryview(self.body), self.schema)
         return binary.decode(self.body, self.columns, partial=not self.complete)
 
     @property

@@ -32,8 +32,10 @@ class Download:
         Of the saved output, as in the header.
     received : int
         Bytes that came.
-    pieces : list of bytes
-        They, in order.
+    body : bytearray
+        They; empty where a `sink` takes them.
+    sink : callable, optional
+        Takes each piece.
     on_piece : callable, optional
         Called after each piece; what it raises ends the download.
     """
@@ -43,15 +45,9 @@ class Download:
     size: int | None = None
     etag: str | None = None
     received: int = 0
-    pieces: list[bytes] = field(default_factory=list, repr=False)
+    body: bytearray = field(default_factory=bytearray, repr=False)
+    sink: Callable[[bytes], None] | None = field(default=None, repr=False)
     on_piece: Callable[[], None] | None = field(default=None, repr=False)
-
-    @property
-    def body(self) -> bytes:
-        """All that came."""
-        if len(self.pieces) != 1:
-            self.pieces = [b"".join(self.pieces)]
-        return self.pieces[0]
 
     @property
     def stop(self) -> int | None:
@@ -80,8 +76,11 @@ class Download:
         """Take the next bytes of the answer; what lies behind the end is left out."""
         if self.stop is not None:
             piece = piece[: self.stop - self.received]
-        self.pieces.append(piece)
         self.received += len(piece)
+        if self.sink is None:
+            self.body += piece
+        else:
+            self.sink(piece)
         if self.on_piece is not None:
             self.on_piece()
 

@@ -129,7 +129,7 @@ def test_no_rows(mixed: bool) -> None:
 @pytest.mark.parametrize("mixed", [True, False])
 def test_results_can_be_written_to(mixed: bool) -> None:
     attributes, body = result("int64", False, mixed)
-    cells = answer.to_array(body, attributes)
+    cells = answer.to_array(bytearray(body), attributes)
     cells["x"][0] = 7
     assert cells["x"].tolist() == [7, 2**53 + 1]
 

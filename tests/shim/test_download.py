@@ -99,7 +99,7 @@ def test_half_goes_on_where_it_broke(scripted: Any) -> None:
 
 
 def test_what_is_complete_is_not_asked_for(scripted: Any) -> None:
-    download = Download(lines=False, size=3, etag=ETAG, received=3, pieces=[b"012"])
+    download = Download(lines=False, size=3, etag=ETAG, received=3, body=bytearray(b"012"))
     ShimClient("http://127.0.0.1:9").download(SID, download)
     assert download.body == b"012"
 
@@ -118,7 +118,7 @@ def test_what_is_complete_is_not_asked_for(scripted: Any) -> None:
     ids=["whole", "other etag", "other size", "other place", "shorter", "no place", "no etag"],
 )
 def test_another_output_is_not_mixed_in(scripted: Any, answer: bytes) -> None:
-    download = Download(lines=False, size=10, etag=ETAG, received=4, pieces=[b"0123"])
+    download = Download(lines=False, size=10, etag=ETAG, received=4, body=bytearray(b"0123"))
     with pytest.raises(errors.OutOfRange, match="another one by now") as caught:
         ShimClient(scripted(answer).url).download(SID, download)
     assert (caught.value.status, download.body) == (416, b"0123")
@@ -187,7 +187,7 @@ def test_a_cut_wire(embedded: Any, cutter: Any, politely: bool) -> None:
     head = direct.head(sid, lines=False)
     assert (download.size, download.etag) == (head.size, head.etag)
     direct.execute_query(sid, "build(<x:int64 not null>[i=0:9], i)", save="(int64)")
-    late = Download(lines=False, size=download.size, etag=download.etag, received=8, pieces=[truth[:8]])
+    late = Download(lines=False, size=download.size, etag=download.etag, received=8, body=bytearray(truth[:8]))
     with pytest.raises(errors.OutOfRange):
         direct.download(sid, late)
     direct.release_session(sid)
