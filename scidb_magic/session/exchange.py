@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scidb_magic.shim.client import Head
     from scidb_magic.shim.download import Download
 
+
 class Sink(Protocol):
     """What takes a result piece by piece."""
 

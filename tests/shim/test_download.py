@@ -187,7 +187,9 @@ def test_a_cut_wire(embedded: Any, cutter: Any, politely: bool) -> None:
     head = direct.head(sid, lines=False)
     assert (download.size, download.etag) == (head.size, head.etag)
     direct.execute_query(sid, "build(<x:int64 not null>[i=0:9], i)", save="(int64)")
-    late = Download(lines=False, size=download.size, etag=download.etag, received=8, body=bytearray(truth[:8]))
+    late = Download(
+        lines=False, size=download.size, etag=download.etag, received=8, body=bytearray(truth[:8])
+    )
     with pytest.raises(errors.OutOfRange):
         direct.download(sid, late)
     direct.release_session(sid)
