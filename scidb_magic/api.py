@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from scidb_magic.afl.literals import Name
-from scidb_magic.errors import ScidbMagicError, UploadError
 from scidb_magic.session import lifecycle
 from scidb_magic.session.connection import Connection
 from scidb_magic.session.exchange import Attached, Attachment
@@ -21,11 +18,9 @@ from scidb_magic.wire.schema import Schema
 if TYPE_CHECKING:
     from scidb_magic.bridge.db import ManagedDB
     from scidb_magic.frames.forms import Preview
-    from scidb_magic.frames.upload import Upload
+    from scidb_magic.storing import Storing
 
 log = logging.getLogger("scidb_magic")
-
-UPLOAD_MODES = ("create", "replace")
 
 
 class ManagedSession:
@@ -209,9 +204,9 @@ class ManagedSession:
         ------
         UploadError
         """
-        from scidb_magic.frames import upload
+        from scidb_magic.storing import attached
 
-        return _attached(upload.encode(data))
+        return attached(data)
 
     def upload(
         self,
@@ -237,7 +232,9 @@ class ManagedSession:
         chunks : iterable of int, optional
             Chunk lengths of the dimensions; else SciDB chooses.
         mode : str
-            ``"create"``: the array must not be there yet; ``"replace"``: it takes the place of one that is.
+            ``"create"``: the array must not be there yet; ``"replace"``: it takes the place of one that is;
+            ``"append"``: into the one that is there, rows behind its last one, cells with `dims` where they
+            belong; ``"temp"``: a temporary array of SciDB, kept in memory until the server stops.
         round : bool
             Round times to whole seconds; else a fraction of a second is an error.
 
@@ -249,28 +246,10 @@ class ManagedSession:
         Raises
         ------
         UploadError
-            The data cannot be sent; the message names the column and the first offending value.
+            The data cannot be sent, or do not fit the array; the message names the column and the first
+            offending value.
         """
-        from scidb_magic.frames import upload
-
-        if mode not in UPLOAD_MODES:
-            raise UploadError(f"upload(mode=…) takes one of {', '.join(UPLOAD_MODES)}, not {mode!r}.")
-        target = str(Name(name))
-        encoded = upload.encode(
-            data,
-            dims=tuple(dims) if dims is not None else None,
-            chunks=tuple(chunks) if chunks is not None else None,
-            round=round,
-        )
-        if (there := self._exists(target)) and mode == "create":
-            raise UploadError(f"There is an array '{target}' already: choose another name or mode='replace'.")
-        stored = f"{target}_{secrets.token_hex(4)}" if there else target
-        attached = _attached(encoded)
-        self.execute(f"store({attached.text}, {stored})", attachments=(attached.attachment,))
-        if there:
-            self.execute(f"remove({target})")
-            self.execute(f"rename({stored}, {target})")
-        return name
+        return self._storing().upload(data, name, dims=dims, chunks=chunks, mode=mode, round=round)
 
     def cancel(self) -> bool:
         """Cancel the running query on the server; the session stays usable. False if none runs."""
@@ -311,22 +290,10 @@ class ManagedSession:
                 self._db = ManagedDB(self.connection)
             return self._db
 
-    def _exists(self, name: str) -> bool:
-        try:
-            self.connection.text(f"show({name})")
-        except ScidbMagicError as error:
-            if error.code == "SCIDB_LE_ARRAY_DOESNT_EXIST":
-                return False
-            error.ran = False
-            raise
-        return True
+    def _storing(self) -> Storing:
+        from scidb_magic.storing import Storing
 
-
-def _attached(encoded: Upload) -> Attached:
-    from scidb_magic.frames import upload
-
-    attachment = Attachment.of(encoded.payload)
-    return Attached(upload.array_query(encoded, attachment.token), attachment)
+        return Storing(self.connection)
 
 
 _VERIFY: dict[bool | str | None, str] = {True: "yes", False: "no"}

@@ -1,7 +1,7 @@
-"""pandas and NumPy data -> bytes for SciDB's ``input``, and the AFL that reads them.
+"""Tables and arrays -> bytes for SciDB's ``input``, and the AFL that reads them.
 
 What becomes what
-    A DataFrame, Series or structured array of shape (n,) becomes one cell a row: its columns are
+    A table (see `tables`) or structured array of shape (n,) becomes one cell a row: its columns are
     attributes, its rows ``i = 0 … n-1``, unless some of its columns are named as the dimensions.
     The named levels of an index become the first columns; an unnamed index is left out. An n-d
     array of shape (a, b, …) becomes an n-d array with the dimensions ``i, j, …`` from 0, or as
@@ -28,6 +28,7 @@ import numpy as np
 
 from scidb_magic.afl.literals import quote
 from scidb_magic.errors import UploadError
+from scidb_magic.frames import tables
 from scidb_magic.frames.exact import Options, no_type, refuse
 from scidb_magic.frames.values import column_of
 from scidb_magic.wire import binary
@@ -89,7 +90,7 @@ def encode(
 
     Parameters
     ----------
-    data : pandas.DataFrame, pandas.Series or numpy.ndarray
+    data : pandas.DataFrame, pandas.Series, numpy.ndarray or what `tables` lists
         Masked arrays too; a masked value is missing.
     dims : sequence of str, optional
         Of a table: the columns, of integers, that become dimensions; their bounds are those of the
@@ -117,7 +118,12 @@ def encode(
             raise UploadError("A NumPy array without an axis cannot be sent: write its value in the AFL.")
     else:
         options = Options(round, nan_is_null is not False)
-        parts = _series(data, attribute)
+        table, own = tables.parts_of(data, attribute)
+        if own is not None and dims is not None and set(dims) != set(own):
+            raise UploadError(f"The dimensions of these data are {', '.join(own)}: rename them in the data.")
+        dims = own if dims is None else dims
+        _check_names(name for name, _ in table)
+        parts = dict(table)
     return _encode_table(parts, dims, chunks, options)
 
 
@@ -130,14 +136,21 @@ def load_statement(upload: Upload, file: str) -> str:
     file : str
         The server's name of the file, as shim answers it.
     """
-    text = f"input({_declared(upload.schema)}, {quote(file)}, {COORDINATOR}, {quote(upload.format)})"
+    text = f"input({declared(upload.schema)}, {quote(file)}, {COORDINATOR}, {quote(upload.format)})"
     return text if upload.rows else f"filter({text}, false)"
 
 
-def array_query(upload: Upload, file: str) -> str:
+def array_query(upload: Upload, file: str, into: str | None = None) -> str:
     """AFL expression of the data as the array that it is, with its own dimensions.
 
     What `load_statement` gives where the rows are the dimension; else that, redimensioned.
+
+    Parameters
+    ----------
+    upload, file
+        As `load_statement` takes them.
+    into : str, optional
+        Array or schema, in AFL, whose dimensions of the same names take the cells; else those of the data.
     """
     text = load_statement(upload, file)
     if not upload.axes:
@@ -145,8 +158,31 @@ def array_query(upload: Upload, file: str) -> str:
     names = {axis.name for axis in upload.axes}
     if names.isdisjoint(a.name for a in upload.schema.attributes):
         text = f"apply({text}, {_coordinates(upload)})"
-    attributes = tuple(a for a in upload.schema.attributes if a.name not in names)
-    return f"redimension({text}, {_declared(Schema(attributes, upload.axes))})"
+    return f"redimension({text}, {into or declared(array_schema(upload))})"
+
+
+def rows_query(upload: Upload, file: str, into: str, dimension: str, first: int) -> str:
+    """AFL expression of the rows as cells of the array `into`, from `first` on along its `dimension`."""
+    row = distinct_names([*(a.name for a in upload.schema.attributes), dimension, "n"])[-1]
+    renamed = replace(upload.schema.dimensions[0], name=row, chunk=None)
+    text = load_statement(replace(upload, schema=replace(upload.schema, dimensions=(renamed,))), file)
+    return f"redimension(apply({text}, {dimension}, {row} + {first}), {into})"
+
+
+def array_schema(upload: Upload, *, open: bool = False) -> Schema:
+    """Of the array that the data make; `open`: its dimensions have no end, and begin at 0 or before."""
+    axes = upload.axes or upload.schema.dimensions
+    names = {axis.name for axis in upload.axes}
+    if open:
+        axes = tuple(replace(axis, low=min(axis.low, 0), high=None) for axis in axes)
+    return Schema(tuple(a for a in upload.schema.attributes if a.name not in names), axes)
+
+
+def open_rows(upload: Upload) -> Upload:
+    """The same, where the rows are the dimension with no upper bound to it: more can follow."""
+    if upload.axes:
+        return upload
+    return replace(upload, schema=array_schema(upload, open=True))
 
 
 def _encode_table(
@@ -225,25 +261,6 @@ def _fields(data: NDArray[Any], attribute: str) -> dict[str, Any]:
     return {name: data[name] for name in data.dtype.names}
 
 
-def _series(data: Any, attribute: str) -> dict[Any, Any]:
-    """The columns of pandas data, the named levels of its index first."""
-    import pandas as pd
-
-    if isinstance(data, pd.Series):
-        data = data.to_frame(attribute if data.name is None else data.name)
-    if not isinstance(data, pd.DataFrame):
-        raise UploadError(
-            f"A DataFrame, a Series or a NumPy array can be sent, not {type(data).__qualname__}."
-        )
-    if data.columns.nlevels > 1:
-        raise UploadError("The columns of the frame have several levels: give each one name first.")
-    parts: list[tuple[Any, Any]] = [(data.columns[k], data.iloc[:, k]) for k in range(data.shape[1])]
-    levels = [(n, k) for k, n in enumerate(data.index.names) if n is not None]
-    parts = [(name, pd.Series(data.index.get_level_values(k))) for name, k in levels] + parts
-    _check_names([name for name, _ in parts])
-    return dict(parts)
-
-
 def _check_names(names: Iterable[Any]) -> None:
     seen = set()
     for name in names:
@@ -302,7 +319,7 @@ def _coordinates(upload: Upload) -> str:
     return ", ".join(terms)
 
 
-def _declared(schema: Schema) -> str:
+def declared(schema: Schema) -> str:
     """A schema in AFL; chunk lengths only where they are given."""
     dimensions = "; ".join(
         str(d) if d.chunk is not None else f"{d.name}={d.low}:{'*' if d.high is None else d.high}"

@@ -61,7 +61,7 @@ def column_of(name: str, data: Any, options: Options) -> Column:
     Parameters
     ----------
     name : str
-    data : pandas.Series or numpy.ndarray
+    data : pandas.Series, numpy.ndarray, pyarrow.Array or pyarrow.ChunkedArray
         Shape (n,), a masked array too.
     options : Options
 
@@ -74,7 +74,9 @@ def column_of(name: str, data: Any, options: Options) -> Column:
         return _masked(name, data, options)
     if isinstance(data, np.ndarray):
         return _from_numpy(name, data, options)
-    return _from_series(name, data, options)
+    if hasattr(data, "dtype"):
+        return _from_series(name, data, options)
+    return _from_arrow(name, data, options)
 
 
 # NumPy
@@ -283,16 +285,17 @@ def _moments(name: str, series: pd.Series[Any], options: Options) -> Column:
 
 
 def _from_arrow(name: str, data: Any, options: Options) -> Column:
-    """From what pandas keeps as Arrow, or gives as Arrow: always nullable."""
+    """From Arrow, or what pandas keeps or gives as Arrow: always nullable."""
     import pandas as pd
     import pyarrow as pa
 
     try:
-        array: Any = pa.array(data, from_pandas=True)
+        known = isinstance(data, (pa.Array, pa.ChunkedArray))
+        array: Any = data if known else pa.array(data, from_pandas=True)
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        raise no_type(name, data.dtype) from error
+        raise no_type(name, data.type if known else data.dtype) from error
     if pa.types.is_date(array.type):
         array = array.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(array.type):

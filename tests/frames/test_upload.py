@@ -205,7 +205,7 @@ def test_other_byte_orders_and_strides() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([1, 2], "not list"),
+        ([1, 2], "its item 0 is 1"),
         (np.array(1), "without an axis"),
         (pd.DataFrame(), "no column"),
         (pd.DataFrame({"a b": [1]}), "'a b' cannot be the name"),

@@ -1,0 +1,182 @@
+"""Data into arrays: what stands between an encoded frame and the array that holds it.
+
+`frames.upload` encodes and words the AFL, a `Connection` runs it; here is which statements it takes.
+Before anything is changed, `show` tells what is there: a failure of this look is one of an upload that
+did not run. An array that rows make has no upper bound, so that more can be appended.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from scidb_magic.afl.literals import Name
+from scidb_magic.errors import QueryError, ScidbMagicError, UploadError
+from scidb_magic.frames import upload as frames
+from scidb_magic.frames.upload import Upload
+from scidb_magic.session.connection import Connection
+from scidb_magic.session.exchange import Attached, Attachment
+from scidb_magic.wire.schema import Schema, distinct_names
+
+
+def attached(data: Any) -> Attached:
+    """Data to stand in a statement as an ``input(…)``."""
+    encoded = frames.encode(data)
+    attachment = Attachment.of(encoded.payload)
+    return Attached(frames.array_query(encoded, attachment.token), attachment)
+
+
+class Storing:
+    """Stores data through a connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def upload(
+        self,
+        data: Any,
+        name: str,
+        *,
+        dims: Iterable[str] | None = None,
+        chunks: Iterable[int] | None = None,
+        mode: str = "create",
+        round: bool = False,
+    ) -> str:
+        """As `ManagedSession.upload`."""
+        if mode not in _MODES:
+            raise UploadError(f"upload(mode=…) takes one of {', '.join(_MODES)}, not {mode!r}.")
+        target = str(Name(name))
+        encoded = frames.encode(
+            data,
+            dims=tuple(dims) if dims is not None else None,
+            chunks=tuple(chunks) if chunks is not None else None,
+            round=round,
+        )
+        self.store(encoded, target, mode)
+        return name
+
+    def store(self, encoded: Upload, target: str, mode: str) -> None:
+        """Store encoded data as the array `target`."""
+        _MODES[mode](self, encoded, target, self.schema(target))
+
+    def schema(self, name: str) -> Schema | None:
+        """The schema of an array, None if it is not there."""
+        try:
+            return Schema.parse(self._look(f"show({name})").split("\t")[0])
+        except ScidbMagicError as error:
+            if error.code == "SCIDB_LE_ARRAY_DOESNT_EXIST":
+                return None
+            raise
+
+    def _create(self, encoded: Upload, target: str, there: Schema | None) -> None:
+        _refuse_if(there, target)
+        self._run(encoded, lambda file: f"store({_made(encoded, file)}, {target})")
+
+    def _replace(self, encoded: Upload, target: str, there: Schema | None) -> None:
+        stored = target if there is None else f"{target}_{secrets.token_hex(4)}"
+        self._run(encoded, lambda file: f"store({_made(encoded, file)}, {stored})")
+        if there is not None:
+            self._connection.execute(f"remove({target})")
+            self._connection.execute(f"rename({stored}, {target})")
+
+    def _temporary(self, encoded: Upload, target: str, there: Schema | None) -> None:
+        _refuse_if(there, target)
+        schema = frames.declared(frames.array_schema(encoded, open=not encoded.axes))
+        self._connection.execute(f"create temp array {target} {schema}")
+        try:
+            self._run(encoded, lambda file: f"store({_made(encoded, file, target)}, {target})")
+        except QueryError:
+            self._connection.execute(f"remove({target})")
+            raise
+
+    def _append(self, encoded: Upload, target: str, there: Schema | None) -> None:
+        if there is None:
+            schema = frames.declared(frames.array_schema(encoded, open=True))
+            self._run(encoded, lambda file: f"store({_made(encoded, file, schema)}, {target})")
+            return
+        _check_fit(encoded, target, there)
+        if not encoded.rows:
+            return
+        if encoded.axes:
+            self._run(encoded, lambda file: f"insert({_made(encoded, file, target)}, {target})")
+            return
+        row = there.dimensions[0]
+        first = self._behind(target, there)
+        if row.high is not None and first + encoded.rows - 1 > row.high:
+            raise UploadError(
+                f"The array '{target}' ends at {row.name}={row.high}, and {encoded.rows:,} more rows would"
+                f" reach to {first + encoded.rows - 1}."
+            )
+        # The place is written out, so that the statement sent again puts the same rows into the same cells.
+        self._run(
+            encoded,
+            lambda file: f"insert({frames.rows_query(encoded, file, target, row.name, first)}, {target})",
+        )
+
+    def _behind(self, target: str, there: Schema) -> int:
+        """The first coordinate behind the last cell of a 1-D array."""
+        row = there.dimensions[0]
+        place = distinct_names([*(a.name for a in there.attributes), row.name, "n"])[-1]
+        last = self._look(f"aggregate(apply({target}, {place}, {row.name}), max({place}))").strip()
+        return int(last) + 1 if last.lstrip("-").isdigit() else row.low
+
+    def _look(self, afl: str) -> str:
+        try:
+            return self._connection.text(afl)
+        except ScidbMagicError as error:
+            error.ran = False  # of the upload, nothing did
+            raise
+
+    def _run(self, encoded: Upload, afl: Callable[[str], str]) -> None:
+        attachment = Attachment.of(encoded.payload)
+        self._connection.execute(afl(attachment.token), attachments=(attachment,))
+
+
+_MODES: dict[str, Callable[[Storing, Upload, str, Schema | None], None]] = {
+    "create": Storing._create,
+    "replace": Storing._replace,
+    "append": Storing._append,
+    "temp": Storing._temporary,
+}
+
+
+def _made(encoded: Upload, file: str, into: str | None = None) -> str:
+    return frames.array_query(frames.open_rows(encoded), file, into)
+
+
+def _refuse_if(there: Schema | None, target: str) -> None:
+    if there is not None:
+        raise UploadError(
+            f"There is an array '{target}' already: choose another name, or mode='replace' or 'append'."
+        )
+
+
+def _check_fit(encoded: Upload, target: str, there: Schema) -> None:
+    """Refuse data that do not fit an array that is there."""
+    new = frames.array_schema(encoded)
+    present = {a.name: a for a in there.attributes}
+    sent = {a.name: a for a in new.attributes}
+    axes = {d.name: d for d in there.dimensions}
+    odd = None
+    if encoded.axes and {d.name for d in encoded.axes} != set(axes):
+        odd = f"the dimensions there are {', '.join(axes)}; dims=… names them"
+    elif not encoded.axes and len(axes) > 1:
+        odd = f"it has {len(axes)} dimensions; dims={list(axes)} names the columns that go there"
+    elif lacking := [name for name in present if name not in sent]:
+        odd = f"the data have no {lacking[0]!r}"
+    elif surplus := [name for name in sent if name not in present]:
+        odd = f"it has no attribute {surplus[0]!r}"
+    for name, a in sent.items() if odd is None else ():
+        if a.type != present[name].type:
+            odd = f"{name!r} is {present[name].type} there and {a.type} in the data"
+        elif a.nullable and not present[name].nullable:
+            odd = f"{name!r} takes no missing value there and may be missing in the data"
+    for axis in encoded.axes if odd is None and encoded.rows else ():
+        room = axes[axis.name]
+        if axis.low < room.low or (room.high is not None and (axis.high or 0) > room.high):
+            end = "*" if room.high is None else room.high
+            reach = f"{axis.name!r} goes from {axis.low} to {axis.high}"
+            odd = f"{reach}, and there is room from {room.low} to {end}"
+    if odd is not None:
+        raise UploadError(f"The data do not fit into the array '{target}': {odd}.")
