@@ -224,7 +224,8 @@ class ManagedSession:
         ----------
         data : pandas.DataFrame or numpy.ndarray
             A frame or structured array becomes one cell a row; a plain n-d array becomes an n-d array
-            with dimensions ``i, j, k, …``.
+            with dimensions ``i, j, k, …``. Also an Arrow table or array, a list of dicts, an xarray object
+            (its dimensions and integer coordinates are kept), or a CSV, TSV or Parquet file.
         name : str
             Name of the array.
         dims : iterable of str, optional
