@@ -155,11 +155,12 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
                 format="arrow" if arrow else "binary",
                 decoded=False,
             )
+        body: Any = result.body
         if arrow:
-            return answer.from_arrow(result.raw, result.columns, stream=use_arrow_stream)
+            return answer.from_arrow(body, result.columns, stream=use_arrow_stream)
         if as_dataframe and dataframe_promo:
-            return answer.to_frame(result.raw, result.columns)
-        cells = answer.to_array(result.raw, result.columns)
+            return answer.to_frame(body, result.columns)
+        cells = answer.to_array(body, result.columns)
         return answer.as_frame(cells) if as_dataframe else cells
 
     def _attached(self, query: str, data: Any, schema: Any) -> tuple[str, Attachment]:

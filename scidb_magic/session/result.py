@@ -41,12 +41,6 @@ class Result:
     format: str = "binary"
     complete: bool = True
 
-    @property
-    def raw(self) -> bytearray:
-        """`body` of a result that was not decoded on its way."""
-        assert isinstance(self.body, bytearray)
-        return self.body
-
     def cells(self) -> list[Column]:
         """The columns of `body`, decoded."""
         from scidb_magic.wire import arrow, binary

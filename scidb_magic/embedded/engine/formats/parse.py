@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from scidb_magic.embedded.engine.formats.convert import computed
 from scidb_magic.embedded.engine.formats.values import BINARY, Texts, Values
 from scidb_magic.embedded.engine.temporal import datetime_or_null, datetimetz_or_null
-from scidb_magic.wire.texts import bytes_of
 from scidb_magic.wire.schema import Attribute
+from scidb_magic.wire.texts import bytes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
