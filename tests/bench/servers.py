@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 
 
 class Repeater(ThreadingHTTPServer):
-    """Keeps the answers, and of each session the last query."""
+    """Keeps the answers; of each session the last query, and the last one that the other server ran."""
 
     daemon_threads = True
 
@@ -37,8 +37,8 @@ class Repeater(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = urlsplit(upstream).netloc
         self.answers: dict[tuple[str, ...], Answer] = {}
-        self.queries: dict[str, str] = {}
         self.asked: dict[str, str] = {}
+        self.ran: dict[str, str] = {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -49,20 +49,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         values = dict(parse_qsl(url.query, keep_blank_values=True))
-        session = values.pop("id", "")
-        question = repr(sorted(values.items()))
+        session = values.get("id", "")
         if url.path == QUERY:
-            self.server.queries[session] = question
             self.server.asked[session] = self.path
         if url.path == QUERY or url.path in READS:
-            last = self.server.queries.get(session, "")
-            key = (self.command, url.path, question, last, self.headers.get("Range", ""))
+            last = self.server.asked.get(session, "")
+            key = (self.command, self.path, last, self.headers.get("Range", ""))
             answer = self.server.answers.get(key)
             if answer is None:
-                # the server knows of a query only if it was not answered from here
-                if url.path in READS:
-                    self._upstream("GET", self.server.asked[session])
+                if url.path in READS and self.server.ran.get(session) != last:
+                    self._upstream("GET", last)
                 answer = self.server.answers[key] = self._upstream(self.command, self.path)
+                self.server.ran[session] = last
         else:
             answer = self._upstream(self.command, self.path)
         self._send(answer)
