@@ -65,6 +65,8 @@ class Connection:
         """Go on with other settings, of which only those that are not the session's own may differ."""
         self.settings = settings
         self._keeper.adopt(settings)
+        if self._keeper.session is not None:
+            self._watch.wake()
 
     # Statements
 
