@@ -41,6 +41,7 @@ def test_the_slot_comes_and_goes_unseen(notebook: Any, scene: Any) -> None:
         seen.add(rest(scene))
     assert len(seen) == 3
     assert notebook.run("print(session.status().state, session.status().replays)") == "released 0\n"
+    notebook.run("%config SciDBMagics.idle_release = 600")
     assert notebook.run(SUM) == "45\n"
     with scene.death("SIGKILL", "after idle releases", notebook.pid):
         notebook.manager.shutdown_kernel(now=True)
