@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from scidb_magic.session import lifecycle
 from scidb_magic.session.connection import Connection
-from scidb_magic.session.exchange import Attached, Attachment
 from scidb_magic.session.settings import Settings, check, resolve, same_session
 from scidb_magic.session.status import SessionStatus, Slot
+from scidb_magic.session.uploads import Attachment
 from scidb_magic.shim.secret import Secret
 from scidb_magic.wire.schema import Schema
 
@@ -193,12 +193,15 @@ class ManagedSession:
         """
         return self.connection.execute(afl, retry=retry, namespace=namespace, attachments=attachments)
 
-    def attach(self, data: Any) -> Attached:
-        """Data to stand in a statement as an ``input(…)``; sent when the statement is, and again when it is.
+    def attach(self, data: Any) -> Attachment:
+        """Data to stand in a statement; sent when the statement is, and again when it is.
+
+        Put its ``text``, an ``input(…)``, into the AFL and give it along in ``attachments=[…]``. Where a
+        statement has several, all but the last are stored as temporary arrays that live as long as it does.
 
         Parameters
         ----------
-        data : pandas.DataFrame or numpy.ndarray
+        data : as `upload` takes it
 
         Raises
         ------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from scidb_magic.afl.literals import Name
@@ -16,15 +17,19 @@ from scidb_magic.errors import QueryError, ScidbMagicError, UploadError
 from scidb_magic.frames import upload as frames
 from scidb_magic.frames.upload import Upload
 from scidb_magic.session.connection import Connection
-from scidb_magic.session.exchange import Attached, Attachment
+from scidb_magic.session.uploads import Attachment
 from scidb_magic.wire.schema import Schema, distinct_names
 
 
-def attached(data: Any) -> Attached:
+def attached(data: Any) -> Attachment:
     """Data to stand in a statement as an ``input(…)``."""
     encoded = frames.encode(data)
     attachment = Attachment.of(encoded.payload)
-    return Attached(frames.array_query(encoded, attachment.token), attachment)
+    return replace(
+        attachment,
+        text=frames.array_query(encoded, attachment.token),
+        schema=frames.declared(frames.array_schema(encoded)),
+    )
 
 
 class Storing:

@@ -36,7 +36,7 @@ from scidb_magic.bridge.failure import as_scidbpy_raises
 from scidb_magic.bridge.garbage import Collector, qualified
 from scidb_magic.errors import ScidbMagicError
 from scidb_magic.session.connection import Connection, one_statement
-from scidb_magic.session.exchange import Attachment
+from scidb_magic.session.uploads import Attachment
 from scidb_magic.wire.schema import Schema
 
 _IQUERY = inspect.signature(scidbpy.db.DB.iquery)

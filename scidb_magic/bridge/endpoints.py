@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scidb_magic.session.connection import Connection
-from scidb_magic.session.exchange import Attachment, Exchange, Query
+from scidb_magic.session.exchange import Exchange, Query
+from scidb_magic.session.uploads import Attachment
 
 _BINARY = ("(", "arrow")
 """How the binary formats of ``save`` begin."""

@@ -75,7 +75,7 @@ def prepare(data: Any, schema: Any = None, *, described: bool = True) -> Payload
     encoded = upload.encode(data)
     if not encoded.rows:
         raise UploadError("The data have no row: there is nothing to send.")
-    return Payload(encoded.payload, str(encoded.schema), encoded.format)
+    return Payload(b"".join(encoded.payload), str(encoded.schema), encoded.format)
 
 
 def _described(content: bytes, schema: Any) -> Payload:

@@ -62,7 +62,7 @@ class Upload:
         Of the file: one dimension over the rows, and the attributes in the file's order.
     format : str
         Binary format of the file, such as ``(int64,string null)``.
-    payload : bytes
+    payload : binary.Encoder
         The file. Shim takes no empty one: without rows it holds one row that the AFL leaves out.
     rows : int
     axes : tuple of Dimension
@@ -72,7 +72,7 @@ class Upload:
 
     schema: Schema
     format: str
-    payload: bytes
+    payload: binary.Encoder
     rows: int
     axes: tuple[Dimension, ...] = ()
 
@@ -237,7 +237,7 @@ def _encode_grid(
 def _upload(columns: list[Column], row: Dimension) -> Upload:
     rows = len(columns[0])
     attributes = tuple(Attribute(c.name, c.type, c.nullable) for c in columns)
-    payload = binary.encode(columns if rows else [_one_row(c) for c in columns])
+    payload = binary.Encoder(columns if rows else [_one_row(c) for c in columns])
     return Upload(Schema(attributes, (row,)), binary.format_string(attributes), payload, rows)
 
 

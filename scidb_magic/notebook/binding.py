@@ -21,7 +21,16 @@ from scidb_magic.errors import BindingError, ScidbMagicError
 
 _OPEN, _CLOSE = "{{", "}}"
 _LITERAL_FREE = (lexer.Kind.STRING, lexer.Kind.QUOTED, lexer.Kind.COMMENT, lexer.Kind.BROKEN)
-_FRAMES = (("pandas", "DataFrame"), ("pandas", "Series"), ("numpy", "ndarray"))
+_FRAMES = (
+    ("pandas", "DataFrame"),
+    ("pandas", "Series"),
+    ("numpy", "ndarray"),
+    ("pyarrow", "Table"),
+    ("pyarrow", "RecordBatch"),
+    ("xarray", "DataArray"),
+    ("xarray", "Dataset"),
+)
+"""Modules and their classes of tables and arrays; a file or a list is `attach`ed, or uploaded, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +206,7 @@ def _is_frame(value: object) -> bool:
     for module, name in _FRAMES:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(value, kind):
-            return getattr(value, "ndim", 1) > 0
+            return getattr(value, "ndim", 1) != 0
     return False
 
 

@@ -14,7 +14,7 @@ from scidb_magic.notebook.options import Options
 
 if TYPE_CHECKING:
     from scidb_magic.api import ManagedSession
-    from scidb_magic.session.exchange import Attachment
+    from scidb_magic.session.uploads import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _steps(session: ManagedSession, cell: str, options: Options, scope: Mapping[
 
     def attach(data: Any) -> str:
         attached = session.attach(data)
-        sent[attached.text] = attached.attachment
+        sent[attached.text] = attached
         return attached.text
 
     try:

@@ -5,22 +5,24 @@ No decision is made here: the table names an action, and this carries it out.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from scidb_magic.errors import ScidbMagicError, SessionClosed, ShimUnreachable
+from scidb_magic.errors import QueryError, ScidbMagicError, SessionClosed, ShimUnreachable
 from scidb_magic.session import recovery
-from scidb_magic.session.exchange import Exchange
+from scidb_magic.session.exchange import Exchange, Query
 from scidb_magic.session.recovery import TABLE, Action, Fate, Phase, decide, final, situation
 from scidb_magic.session.waiting import Backoff
 
 if TYPE_CHECKING:
-    from scidb_magic.session.exchange import Attachment
     from scidb_magic.session.keeper import SlotKeeper
     from scidb_magic.session.settings import Settings
+    from scidb_magic.session.uploads import Attachment
 
 T = TypeVar("T")
+log = logging.getLogger("scidb_magic")
 
 _TAKEN_AWAY = "The session was released while the statement ran, which was cancelled."
 _AGAIN = "the statement was sent again."
@@ -50,6 +52,7 @@ class Attempts:
     def __init__(self, keeper: SlotKeeper, tell: Callable[[str], None]) -> None:
         self.queries = self.replays = self.bytes = 0
         self.exchange: Exchange | None = None
+        self._leftovers: list[Query] = []
         self._keeper = keeper
         self._tell = tell
 
@@ -70,6 +73,29 @@ class Attempts:
             Its `ran` says whether the statement ran.
         """
         self.queries += bool(statement)
+        try:
+            return self._run(work, attachments, statement, settings, retry, cancelled)
+        finally:
+            self._tidy()
+
+    def last_words(self) -> list[str]:
+        """Statements that remove what is left of former ones."""
+        return [query.text for query in self._leftovers]
+
+    def forget(self) -> None:
+        """In a forked child: what is left is the parent's."""
+        self.exchange = None
+        self._leftovers.clear()
+
+    def _run(
+        self,
+        work: Callable[[Exchange], T],
+        attachments: Sequence[Attachment],
+        statement: str,
+        settings: Settings,
+        retry: str,
+        cancelled: threading.Event,
+    ) -> T:
         patience = Backoff(settings.connect_wait, immediate=True)
         replayed = may_have_run = False
         lost: str | None = None
@@ -107,11 +133,28 @@ class Attempts:
                     raise told from error
             finally:
                 self.exchange = None
+                self._leftovers += exchange.stored
                 session.finish()
                 self.bytes += exchange.bytes
             replayed |= action is Action.REPLAY
             self.replays += 1
             self._keeper.set_state("reconnecting")
+
+    def _tidy(self) -> None:
+        """Run what ended statements left to be run, as far as there is a session."""
+        while self._leftovers and (session := self._keeper.session) is not None and not self._keeper.closing:
+            exchange = Exchange(session, cancelled=threading.Event(), patience=0)
+            session.begin()
+            try:
+                exchange.execute(self._leftovers[0])
+            except QueryError as error:
+                log.debug("%s at the removal of an upload", error.code)
+            except ScidbMagicError as error:
+                self._after_fault(exchange, error, "never")
+                return
+            finally:
+                session.finish()
+            del self._leftovers[0]
 
     def _after_fault(self, exchange: Exchange, error: ScidbMagicError, retry: str) -> Action:
         keeper = self._keeper

@@ -18,7 +18,7 @@ from scidb_magic.afl import script
 from scidb_magic.errors import ScidbMagicError
 from scidb_magic.session import ending, lifecycle, occupancy
 from scidb_magic.session.attempts import Attempts
-from scidb_magic.session.exchange import Attachment, Exchange, Query, Transfer
+from scidb_magic.session.exchange import Exchange, Query, Transfer
 from scidb_magic.session.fetching import Abilities, Fetching
 from scidb_magic.session.idle import IdleWatch
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
@@ -26,6 +26,7 @@ from scidb_magic.session.keeper import SlotKeeper
 from scidb_magic.session.result import Result
 from scidb_magic.session.settings import Settings, check
 from scidb_magic.session.status import SessionStatus, Slot
+from scidb_magic.session.uploads import Attachment
 from scidb_magic.wire.schema import Schema
 
 T = TypeVar("T")
@@ -232,7 +233,8 @@ class Connection:
 
     def close(self) -> None:
         """Give everything back for good: at the end of the process, or when the settings change."""
-        self._keeper.close(running=self._running, last_words=self.last_words())
+        words = [*self._attempts.last_words(), *self.last_words()]
+        self._keeper.close(running=self._running, last_words=words)
         lifecycle.unregister(self)
 
     def reopen(self) -> None:
@@ -245,6 +247,7 @@ class Connection:
         self._turn = threading.Lock()
         self._owner = None
         self._running = False
+        self._attempts.forget()
         self._watch.forget()
         self._keeper.forget()
 
@@ -265,7 +268,7 @@ class Connection:
         )
 
     def transfer(self) -> Transfer | None:
-        """How far the download is that goes on just now; None where there is none."""
+        """How far the upload or download is that goes on just now; None where there is none."""
         exchange = self._attempts.exchange
         return None if exchange is None else exchange.transfer
 

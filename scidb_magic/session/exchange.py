@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from scidb_magic.afl.literals import quote
@@ -12,12 +12,14 @@ from scidb_magic.errors import QueryError, ResultTooLarge, ScidbMagicError, Uplo
 from scidb_magic.session.held import PUBLIC, UNKNOWN
 from scidb_magic.session.proof import Proof, fate_at_once
 from scidb_magic.session.recovery import Action, Fate, Phase, decide
+from scidb_magic.session.uploads import Counted, Named
 from scidb_magic.session.waiting import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from scidb_magic.session.held import Held
+    from scidb_magic.session.uploads import Attachment
     from scidb_magic.shim.client import Head
     from scidb_magic.shim.download import Download
 
@@ -31,27 +33,6 @@ class Sink(Protocol):
 
 S = TypeVar("S", bound=Sink)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """Data that a statement reads: `token` stands for the server's file name in the statement's text."""
-
-    token: str
-    payload: bytes
-
-    @classmethod
-    def of(cls, payload: bytes) -> Attachment:
-        """An attachment with a token that nobody else has."""
-        return cls(f"scidb_magic-upload-{secrets.token_hex(8)}", payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """Data that stands in a statement: put `text` into the AFL and give `attachment` along."""
-
-    text: str
-    attachment: Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +65,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Bytes of a result that have come, and that will have come at the end, if that is known."""
+    """Bytes of a result that have come, or of an upload that have gone, and of how many, if that is known."""
 
     done: int
     total: int | None
@@ -113,7 +94,9 @@ class Exchange:
     bytes : int
         Received and sent as data, without headers.
     transfer : Transfer or None
-        How far the download of the result is; None before it began.
+        How far the last upload or download is; None before it began.
+    stored : list of Query
+        To be run at the statement's end: they remove the arrays that were made for it.
     """
 
     def __init__(
@@ -134,7 +117,8 @@ class Exchange:
         self._attachments = list(attachments)
         self._cancelled = cancelled
         self._patience = patience
-        self._files: dict[str, str] = {}
+        self._names = Named()
+        self.stored: list[Query] = []
 
     def attach(self, attachment: Attachment) -> None:
         """Data to be sent before the next `execute`."""
@@ -158,9 +142,9 @@ class Exchange:
             With `position` in the user's statement; also where the statement was cancelled meanwhile.
         """
         self._refuse_if_cancelled(query.statement)
+        self._send_attachments(query)
         self.changes = query.changes
-        self._send_attachments(query.text)
-        text = self._named(query.text)
+        text = self._names.filled(query.text)
         self.phase = Phase.EXECUTE
         moved: QueryError | None = None
         before, wanted = self.session.namespace, query.namespace or PUBLIC
@@ -303,45 +287,65 @@ class Exchange:
         if etag is not None:
             self.session.proof = Proof(lines, etag)
 
-    def _send_attachments(self, text: str) -> None:
-        """Send what `text` reads. A session of shim has one input file, so that is one attachment."""
-        wanted = [attachment for attachment in self._attachments if attachment.token in text]
-        if len(wanted) > 1:
-            raise UploadError(
-                "One frame can stand in a statement, as shim keeps one uploaded file: store the others first,"
-                " with session.upload(data, name)."
-            )
-        self.phase = Phase.UPLOAD
-        for attachment in wanted:
-            if attachment.token not in self._files:
-                self._files = {attachment.token: self.client.upload(self.sid, attachment.payload)}
-                self.bytes += len(attachment.payload)
+    def _send_attachments(self, query: Query) -> None:
+        """Send what `query` reads; `uploads` tells why all but the last are stored."""
+        *others, last = self._names.missing(query.text, self._attachments) or (None,)
+        for attachment in others:
+            if attachment is not None:
+                self._store(attachment, query.namespace)
+        if last is not None:
+            self.phase = Phase.UPLOAD
+            self.changes = query.changes
+            payload = Counted(last.payload, self._sending)
+            self._names.file(last, self.client.upload(self.sid, payload))
+            self.transfer = None
+            self.bytes += len(payload)
 
-    def _named(self, text: str) -> str:
-        """`text` with the server's file names in place of the attachments' tokens."""
-        for token, name in self._files.items():
-            text = text.replace(token, name)
-        return text
+    def _store(self, attachment: Attachment, namespace: str | None) -> None:
+        """Make a temporary array of an attachment."""
+        if not attachment.text:
+            raise UploadError(
+                "A statement takes one file of bytes, and nothing beside it: store the others first, with"
+                " session.upload(data, name)."
+            )
+        array = f"scidb_magic_upload_{secrets.token_hex(8)}"
+        own = Query("", "", namespace=namespace, auxiliary=True)
+        remove, create, store = (
+            replace(own, text=text, statement=text)
+            for text in (
+                f"remove({array})",
+                f"create temp array {array} {attachment.schema}",
+                f"store({attachment.text}, {array})",
+            )
+        )
+        self.stored.append(remove)
+        self.execute(create)
+        self.execute(store)
+        self._names.array(attachment, array)
+
+    def _sending(self, sent: int, total: int) -> None:
+        self._refuse_if_cancelled()
+        self.transfer = Transfer(sent, total)
 
     def _moved(self, error: QueryError, query: Query, sent: str) -> QueryError:
         position = error.position
         if position is not None and error.statement == sent:
-            position = _before_replacement(position, query.text, self._files) - query.offset
+            position = self._names.before(position, query.text) - query.offset
         elif position is not None:
-            position = _in_statement(position, error.statement, self._named(query.statement))
+            position = _in_statement(position, error.statement, self._names.filled(query.statement))
             if position is not None:
-                position = _before_replacement(position, query.statement, self._files)
+                position = self._names.before(position, query.statement)
         if position is not None and not 0 <= position <= len(query.statement):
             position = None
         return QueryError(
             error.code,
-            _without_files(error.description, self._files),
+            self._names.hidden(error.description),
             position,
             error.query_id,
             length=error.length,
             statement=query.statement,
             short_code=error.short_code,
-            body=_without_files(error.body, self._files),
+            body=self._names.hidden(error.body),
         )
 
 
@@ -356,18 +360,3 @@ def _in_statement(position: int, echo: str, statement: str) -> int | None:
         if not start:
             return None
     return position - start
-
-
-def _before_replacement(position: int, text: str, names: dict[str, str]) -> int:
-    """The place in `text` of what stands at `position` after its tokens were replaced by `names`."""
-    shift = 0
-    for start, token in sorted((text.find(token), token) for token in names):
-        if start >= 0 and position - shift > start:
-            shift += len(names[token]) - len(token)
-    return position - shift
-
-
-def _without_files(text: str, names: dict[str, str]) -> str:
-    for name in names.values():
-        text = text.replace(name, "uploaded data")
-    return text

@@ -21,7 +21,7 @@ from scidb_magic.shim import complaint, faults, tls
 from scidb_magic.shim.auth import HttpAuth
 from scidb_magic.shim.download import Download, length
 from scidb_magic.shim.secret import Secret
-from scidb_magic.shim.transport import Call, Reply, Transport
+from scidb_magic.shim.transport import Call, Payload, Reply, Transport
 
 ANSWER_TIMEOUT = 30.0
 """Seconds for the answer to what does not depend on a query."""
@@ -255,8 +255,13 @@ class ShimClient:
             raise faults.not_shim(self._place, "")
         return Head(size, answer.headers.get("Etag"))
 
-    def upload(self, sid: str, payload: bytes) -> str:
+    def upload(self, sid: str, payload: Payload) -> str:
         """Send data into the session's one input file; the answer is its name on the server.
+
+        Parameters
+        ----------
+        sid : str
+        payload : bytes or Pieces
 
         Raises
         ------

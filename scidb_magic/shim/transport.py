@@ -17,7 +17,7 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import requests
@@ -53,6 +53,19 @@ for _name in ("connection", "connectionpool", "poolmanager", "response", "util.r
     logging.getLogger(f"urllib3.{_name}").addFilter(_NoArguments())
 
 
+class Pieces(Protocol):
+    """Bytes in pieces, which can be gone through again; its ``len`` are all of them."""
+
+    def __len__(self) -> int:
+        """Bytes of all pieces together."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The pieces, from the first on."""
+
+
+Payload: TypeAlias = "bytes | Pieces"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Call:
     """A request. `timeout` is for each piece of the answer, in seconds; None waits for ever."""
@@ -61,7 +74,7 @@ class Call:
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     method: str = "GET"
     timeout: float | None = None
-    payload: bytes | None = None
+    payload: Payload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:

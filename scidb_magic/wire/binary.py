@@ -17,7 +17,7 @@ NumPy and pyarrow are imported when rows are first decoded or encoded, not with 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -149,25 +149,42 @@ def decode(
     return rows.decode(memoryview(body).cast("B"), _fields(attributes), partial)
 
 
-def encode(columns: Sequence[Column], fields: Sequence[Field] | None = None) -> bytes:
-    """Encode columns of equal length as rows.
+class Encoder:
+    """Columns of equal length as rows, in pieces: iterate over it, as often as the rows are wanted.
+
+    Its ``len`` are the bytes of all pieces together.
 
     Parameters
     ----------
     columns : sequence of Column
+        Must not change while they are encoded.
     fields : sequence of Field, optional
         One for each column, where ``string(N)`` or ``binary(N)`` is wanted; types are the columns'.
 
     Raises
     ------
     WireError
-        Where a value does not fit its fixed size, or is missing in a field without null.
+        Where a value is missing in a field without null; while it is iterated over, where one does not fit
+        its fixed size.
     """
-    from scidb_magic.wire import rows
 
-    if fields is None:
-        fields = [Field(c.name, c.type, c.nullable) for c in columns]
-    return rows.encode(columns, fields)
+    def __init__(self, columns: Sequence[Column], fields: Sequence[Field] | None = None) -> None:
+        from scidb_magic.wire.rows import Encoded
+
+        if fields is None:
+            fields = [Field(c.name, c.type, c.nullable) for c in columns]
+        self._rows = Encoded(columns, fields)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._rows)
+
+
+def encode(columns: Sequence[Column], fields: Sequence[Field] | None = None) -> bytes:
+    """All pieces of an `Encoder` in one."""
+    return b"".join(Encoder(columns, fields))
 
 
 def _fields(attributes: Sequence[Attribute | Field]) -> list[Field]:

@@ -42,33 +42,37 @@ def decode(body: memoryview, fields: Sequence[Field], partial: bool) -> list[Col
     return rows.columns(partial)
 
 
-def encode(columns: Sequence[Column], fields: Sequence[Field]) -> bytes:
-    """See `binary.encode`."""
-    if not columns:
-        return b""
-    lengths = {len(column) for column in columns}
-    if len(lengths) > 1:
-        raise WireError(f"Columns of one length make rows, not of lengths {sorted(lengths)}.")
-    for column, field in zip(columns, fields, strict=True):
-        if column.codes is not None and not field.nullable and (column.codes != PRESENT).any():
-            raise WireError(f"Column {column.name!r} misses a value, and its format does not allow null.")
-    return b"".join(_blocks(columns, fields, lengths.pop()))
+class Encoded:
+    """See `binary.Encoder`."""
+
+    def __init__(self, columns: Sequence[Column], fields: Sequence[Field]) -> None:
+        lengths = {len(column) for column in columns}
+        if len(lengths) > 1:
+            raise WireError(f"Columns of one length make rows, not of lengths {sorted(lengths)}.")
+        for column, field in zip(columns, fields, strict=True):
+            if column.codes is not None and not field.nullable and (column.codes != PRESENT).any():
+                raise WireError(f"Column {column.name!r} misses a value, and its format does not allow null.")
+        self._columns, self._fields = columns, fields
+        self._rows = lengths.pop() if lengths else 0
+        self._variable = any(map(is_variable, fields))
+        self._size = sum(map(_encoded_size, columns, fields))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        loops = kernels(sum(c.values.nbytes for c in self._columns)) if self._variable else INTERPRETED
+        for first in range(0, self._rows, BLOCK_ROWS):
+            block = [column.take(slice(first, first + BLOCK_ROWS)) for column in self._columns]
+            if self._variable:
+                yield _variable_block(block, self._fields, first, loops)
+            else:
+                yield _fixed_block(block, self._fields, first)
 
 
 def _lies_as_array(field: Field) -> bool:
     """Whether rows of this field alone are an array as they stand."""
     return field.type in FIXED_TYPES and field.type != "bool" and not field.nullable
-
-
-def _blocks(columns: Sequence[Column], fields: Sequence[Field], rows: int) -> Iterator[bytes]:
-    variable = any(map(is_variable, fields))
-    loops = kernels(sum(c.values.nbytes for c in columns)) if variable else INTERPRETED
-    for first in range(0, rows, BLOCK_ROWS):
-        block = [column.take(slice(first, first + BLOCK_ROWS)) for column in columns]
-        if variable:
-            yield _variable_block(block, fields, first, loops)
-        else:
-            yield _fixed_block(block, fields, first)
 
 
 def _fixed_block(columns: Sequence[Column], fields: Sequence[Field], first: int) -> bytes:
@@ -109,6 +113,14 @@ def _variable_block(columns: Sequence[Column], fields: Sequence[Field], first: i
             everywhere(out, dtype)[position] = _fixed_values(column, field, first)
             position = position + dtype.itemsize
     return out.tobytes()
+
+
+def _encoded_size(column: Column, field: Field) -> int:
+    """Bytes of all rows of a column."""
+    if not is_variable(field):
+        return len(column) * (field.nullable + wire_dtype(field).itemsize)
+    text = int(_encoded_length(column, bytes_of(column.values)[0]).sum())
+    return len(column) * (field.nullable + LENGTH.itemsize) + text
 
 
 def _encoded_length(column: Column, lengths: Offsets) -> Offsets:

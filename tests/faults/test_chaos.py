@@ -140,7 +140,7 @@ class Run:
     def attach(self, name: str) -> str:
         values = [self.chance.randrange(10**9) for _ in range(200)]
         attached = self.session.attach(pd.DataFrame({"x": values}))
-        frame = self.session.fetch(attached.text, attachments=(attached.attachment,))
+        frame = self.session.fetch(attached.text, attachments=(attached,))
         return _difference(frame, {"x": values})
 
     def release(self, name: str) -> str:

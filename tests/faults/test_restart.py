@@ -102,7 +102,7 @@ def test_while_a_result_is_on_its_way_that_cannot_be_had_again(restart: Restart,
 def test_while_data_are_sent(restart: Restart, session: Any) -> None:
     attached = session.attach(pd.DataFrame({"x": RIGHT}))
     restart.proxy.follow({("upload", 1): RESET_AFTER})
-    frame = session.fetch(attached.text, attachments=(attached.attachment,))
+    frame = session.fetch(attached.text, attachments=(attached,))
     assert frame["x"].tolist() == RIGHT
     restart.check(session)
 

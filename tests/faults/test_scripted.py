@@ -345,7 +345,7 @@ def test_data_are_sent_again(proxy: Any, session: Any, direct: Any, fault: Fault
     attached = session.attach(FRAME)
     befall(proxy, ("upload", 1), fault)
     mark = proxy.mark()
-    session.execute(f"store({attached.text}, {name})", attachments=(attached.attachment,))
+    session.execute(f"store({attached.text}, {name})", attachments=(attached,))
     assert versions(direct, name) == 1
     stored = direct.fetch(f"scan({name})")
     assert stored["x"].tolist() == FRAME["x"].tolist() and stored["name"].tolist() == FRAME["name"].tolist()
@@ -362,7 +362,7 @@ def test_data_of_a_lost_session_are_sent_again_before_their_statement(
     place = ("upload", 1) if fault is REFUSED else ("execute_query", 1)
     proxy.follow({place: fault})
     mark = proxy.mark()
-    session.execute(f"store({attached.text}, {name})", attachments=(attached.attachment,))
+    session.execute(f"store({attached.text}, {name})", attachments=(attached,))
     assert versions(direct, name) == 1
     assert direct.fetch(f"scan({name})")["x"].tolist() == FRAME["x"].tolist()
     endpoints = [asked.endpoint for asked in proxy.since(mark)]
@@ -387,6 +387,23 @@ def test_an_upload_whose_look_failed_did_not_run(proxy: Any, session: Any, direc
     with pytest.raises(ShimUnreachable) as caught:
         session.upload(FRAME, name)
     assert (caught.value.ran, versions(direct, name)) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    "place", [("upload", 1), ("upload", 2), *(("execute_query", number) for number in range(1, 6))], ids=str
+)
+@pytest.mark.parametrize("fault", [RESET_AFTER, RESET_BEFORE, EXPIRE, BAD_GATEWAY], ids=str)
+def test_several_frames_of_a_statement(
+    proxy: Any, session: Any, direct: Any, place: tuple[str, int], fault: Fault
+) -> None:
+    """The first is stored and removed again, whatever befalls it; no array stays."""
+    left, right = session.attach(FRAME), session.attach(pd.DataFrame({"y": [1, 2]}))
+    proxy.follow({place: fault})
+    frame = session.fetch(f"cross_join({left.text} as l, {right.text} as r)", attachments=(left, right))
+    assert sorted(frame["x"]) == sorted([*FRAME["x"], *FRAME["x"]])
+    assert sorted(frame["y"]) == [1] * ROWS + [2] * ROWS
+    session.fetch("build(<x:int64>[i=0:0], i)")
+    assert not [name for name in direct.fetch("list('arrays')")["name"] if "upload" in name]
 
 
 # Phase: new_session

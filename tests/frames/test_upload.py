@@ -22,7 +22,7 @@ INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 
 
 def columns(upload: Upload) -> list[Column]:
-    return binary.decode(upload.payload, upload.schema.attributes)
+    return binary.decode(b"".join(upload.payload), upload.schema.attributes)
 
 
 def back(data: Any, **options: Any) -> pd.DataFrame:

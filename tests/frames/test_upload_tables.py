@@ -24,7 +24,7 @@ from scidb_magic.wire import binary
 def back(data: Any, **options: Any) -> dict[str, list[Any]]:
     """What a fetch of the uploaded rows would give, None where a value is missing."""
     upload = encode(data, **options)
-    frame = download.to_dataframe(binary.decode(upload.payload, upload.schema.attributes))
+    frame = download.to_dataframe(binary.decode(b"".join(upload.payload), upload.schema.attributes))
     return {
         name: [None if pd.isna(v) else v for v in frame[name].astype(object)][: upload.rows] for name in frame
     }

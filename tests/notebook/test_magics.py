@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from scidb_magic import api
@@ -192,10 +193,26 @@ class TestValues:
         assert shell["found"]["name"].tolist() == ["b", "c"]
         assert shell["found"]["n"].tolist() == [2, 2**53 + 1]
 
-    def test_two_frames_in_one_statement_are_refused(self, shell: Any) -> None:
+    def test_a_statement_takes_several_frames(self, shell: Any) -> None:
         shell["left"], shell["right"] = pd.DataFrame({"a": [1.5, 2.5]}), np.array([10, 20, 30])
-        out = shell.run("%scidb cross_join({{ left }} as l, {{ right }} as r)")
-        assert out.traceback[0].startswith("UploadError: One frame can stand in a statement")
+        shell["third"] = pa.table({"t": ["x"]})
+        shell.run(
+            "found = %scidb cross_join(cross_join({{ left }} as l, {{ right }} as r) as b, {{ third }} as t)"
+        )
+        found = shell["found"].sort_values(["a", "v"])
+        assert found["a"].tolist() == [1.5] * 3 + [2.5] * 3
+        assert found["v"].tolist() == [10, 20, 30] * 2
+        assert set(found["t"]) == {"x"}
+        shell.run("left_over = %scidb filter(list('arrays'), regex(name, 'scidb_magic_upload.*'))")
+        assert len(shell["left_over"]) == 0
+
+    def test_an_error_beside_several_frames_has_its_place(self, shell: Any) -> None:
+        shell["frame"] = pd.DataFrame({"a": [1.5, 2.5]})
+        out = shell.run("%%scidb\ncross_join(\n  {{ frame }}, filter({{ frame }}, nope = 1))")
+        source = "  {{ frame }}, filter({{ frame }}, nope = 1))"
+        assert out.traceback[1:] == ["  " + source, "  " + " " * source.index("nope") + "^^^^"]
+        shell.run("left_over = %scidb filter(list('arrays'), regex(name, 'scidb_magic_upload.*'))")
+        assert len(shell["left_over"]) == 0
 
     def test_an_error_beside_a_frame_has_its_place(self, shell: Any) -> None:
         shell["frame"] = pd.DataFrame({"a": [1.5, 2.5]})
