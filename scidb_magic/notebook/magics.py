@@ -24,6 +24,8 @@ from traitlets import TraitType
 
 from scidb_magic.errors import MagicUsageError, QueryInterrupted, ScidbMagicError
 from scidb_magic.notebook import failure, kernel, options, runner, shared, subcommands
+from scidb_magic.notebook.catalogue import Catalogue
+from scidb_magic.notebook.completion import Completer
 from scidb_magic.session.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class SciDBMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
+        self.catalogue = Catalogue(lambda: shared.session().connection)
+        self.completer = Completer(shell, self.catalogue)
         super().__init__(shell)
 
     def update_config(self, config: Config) -> None:
@@ -73,6 +77,8 @@ class SciDBMagics(Magics):
             if not failure.is_short(error):
                 failure.shorten(error)
             raise
+        finally:
+            self.catalogue.refresh()
 
     scidb.__doc__ = subcommands.manual()
 
@@ -105,7 +111,9 @@ class SciDBMagics(Magics):
 def load(shell: InteractiveShell) -> None:
     """Register the magics with `shell`; nothing is printed, no slot is taken, and again does no harm."""
     if SciDBMagics.__name__ not in shell.magics_manager.registry:
-        shell.register_magics(SciDBMagics(shell))
+        magics = SciDBMagics(shell)
+        shell.register_magics(magics)
+        magics.completer.register()
     kernel.watch(shell)
 
 
@@ -118,6 +126,8 @@ def unload(shell: InteractiveShell) -> None:
         for name in own:
             shell.magics_manager.magics[kind].pop(name, None)
     shell.configurables.remove(magics)
+    magics.completer.unregister()
+    magics.catalogue.stop()
     kernel.unwatch(shell)
     shared.let_go()
 

@@ -42,6 +42,8 @@ class Option:
         How the value is called in the help; empty for a switch.
     read : callable
         From the word to the value; a ValueError's sentence says what would fit.
+    words : tuple of str
+        The values that there are, where they are few.
     """
 
     field: str
@@ -49,6 +51,7 @@ class Option:
     value: str = ""
     read: Callable[[str], Any] = str
     short: str = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,17 @@ QUERY: Mapping[str, Option] = {
     "--output": Option(
         "output", "put the last result, whole, into this variable; no table", "NAME", _identifier, "-o"
     ),
-    "--as": Option("form", f"form of results: {', '.join(FORMS)}", "FORM", choice(*FORMS)),
+    "--as": Option("form", f"form of results: {', '.join(FORMS)}", "FORM", choice(*FORMS), words=FORMS),
     "--limit": Option("limit", "rows to show at most (setting display_limit)", "N", _count),
     "--all": Option("all", "show whole results"),
     "--order": Option("order", "whole results in row-major order of their dimensions"),
     "--no-fetch": Option("no_fetch", "run the statements and leave their results on the server"),
     "--retry": Option(
-        "retry", f"send again after a fault: {', '.join(RETRY)} (setting retry)", "WHEN", choice(*RETRY)
+        "retry",
+        f"send again after a fault: {', '.join(RETRY)} (setting retry)",
+        "WHEN",
+        choice(*RETRY),
+        words=RETRY,
     ),
     "--namespace": Option("namespace", "namespace of unqualified array names", "NS"),
     "--quiet": Option("quiet", "print no 'done' lines"),
@@ -163,6 +170,19 @@ def take(text: str, table: Mapping[str, Option]) -> tuple[dict[str, Any], str]:
         except ValueError as error:
             raise MagicUsageError(f"{flag} takes {error}, not '{_text(word)}'.") from None
     return values, text[position:].strip()
+
+
+def span(text: str, table: Mapping[str, Option]) -> int:
+    """Where the options end that `text`, still being written, begins with."""
+    names = {option.short: name for name, option in table.items() if option.short}
+    position = 0
+    while match := _FLAG.match(text, position):
+        option = table.get(names.get(match[1], match[1]))
+        if option is None:
+            break
+        word = _WORD.match(text, match.end()) if option.value else match
+        position = word.end() if word else len(text)
+    return position
 
 
 def take_words(text: str, table: Mapping[str, Option]) -> tuple[dict[str, Any], list[str]]:

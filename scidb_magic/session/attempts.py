@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from scidb_magic.errors import QueryError, ScidbMagicError, SessionClosed, ShimUnreachable
+from scidb_magic.errors import ScidbMagicError, SessionClosed, ShimUnreachable
 from scidb_magic.session import recovery
 from scidb_magic.session.exchange import Exchange, Query
 from scidb_magic.session.recovery import TABLE, Action, Fate, Phase, decide, final, situation
@@ -78,6 +79,25 @@ class Attempts:
         finally:
             self._tidy()
 
+    def aside(self, work: Callable[[Exchange], T]) -> T | None:
+        """The answer of `work` on the session as it is; None if there is none, or it fails.
+
+        It is no statement of the user's: not counted, and never sent again.
+        """
+        session = self._keeper.session
+        if session is None or self._keeper.closing or not session.trusted:
+            return None
+        exchange = Exchange(session, cancelled=threading.Event(), patience=0)
+        session.begin()
+        try:
+            return work(exchange)
+        except ScidbMagicError as error:
+            log.debug("%s aside", type(error).__name__)
+            self._after_fault(exchange, error, "never")
+            return None
+        finally:
+            session.finish()
+
     def last_words(self) -> list[str]:
         """Statements that remove what is left of former ones."""
         return [query.text for query in self._leftovers]
@@ -142,18 +162,12 @@ class Attempts:
 
     def _tidy(self) -> None:
         """Run what ended statements left to be run, as far as there is a session."""
-        while self._leftovers and (session := self._keeper.session) is not None and not self._keeper.closing:
-            exchange = Exchange(session, cancelled=threading.Event(), patience=0)
-            session.begin()
-            try:
-                exchange.execute(self._leftovers[0])
-            except QueryError as error:
-                log.debug("%s at the removal of an upload", error.code)
-            except ScidbMagicError as error:
-                self._after_fault(exchange, error, "never")
-                return
-            finally:
-                session.finish()
+        while self._leftovers:
+            removal = self._leftovers[0]
+            if self.aside(partial(Exchange.execute, query=removal)) is None:
+                if self._keeper.session is None:
+                    return
+                log.debug("An array of an upload could not be removed.")
             del self._leftovers[0]
 
     def _after_fault(self, exchange: Exchange, error: ScidbMagicError, retry: str) -> Action:

@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from scidb_magic.afl import script
@@ -153,6 +154,26 @@ class Connection:
             return exchange.read_text()
 
         return self._run(work, (), None, statement.text)
+
+    def aside(self, afl: str) -> str | None:
+        """The result of a statement that only asks, as ``tsv``; None where no slot is held, or it is in use.
+
+        Takes no slot, counts as no query, and is not sent again.
+        """
+        statement = one_statement(afl)
+        query = replace(self._query(statement, None), auxiliary=True)
+
+        def work(exchange: Exchange) -> str:
+            exchange.execute(query, save="tsv")
+            return exchange.read_text()
+
+        if os.getpid() != self._pid or not self._turn.acquire(blocking=False):
+            return None
+        try:
+            return self._attempts.aside(work)
+        finally:
+            self._turn.release()
+            self._watch.wake()
 
     def run(self, work: Callable[[Exchange], T], *, statement: str = "", retry: str | None = None) -> T:
         """Run `work` with the session to itself; after a fault that allows it, once more in a new one."""

@@ -153,7 +153,7 @@ class BytesColumn(_Growing):
         size = values.dtype.itemsize
         raw = np.ascontiguousarray(values).view(np.uint8)
         start = np.arange(len(values), dtype=np.int64) * size
-        stop = start + size
+        stop: Offsets = start + size
         if self.field.type == "string" and len(values):
             zeros = raw.reshape(-1, size) == 0
             stop = np.where(zeros.any(axis=1), start + zeros.argmax(axis=1), stop)
