@@ -74,6 +74,11 @@ class Catalogue:
                 self._thread = threading.Thread(target=self._run, name="scidb_magic names", daemon=True)
                 self._thread.start()
 
+    def updated(self) -> Names:
+        """The names as the server has them now, if it can be asked at once."""
+        self._try()
+        return self.names
+
     def stop(self) -> None:
         """Ask for nothing any more."""
         self._stopped.set()
@@ -84,14 +89,17 @@ class Catalogue:
                 if self._stopped.wait(left):
                     return
             asked = self._due
-            try:
-                self._fill(self._connection())
-            except (ScidbMagicError, WireError) as error:
-                log.debug("%s when names were asked for", type(error).__name__)
+            self._try()
             with self._lock:
                 if self._due == asked:
                     self._thread = None
                     return
+
+    def _try(self) -> None:
+        try:
+            self._fill(self._connection())
+        except (ScidbMagicError, WireError) as error:
+            log.debug("%s when names were asked for", type(error).__name__)
 
     def _fill(self, connection: Connection) -> None:
         url = connection.status().url

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from scidb_magic.errors import QueryError
+from scidb_magic.errors import QueryError, ScidbMagicError
 from scidb_magic.notebook.binding import Bound
 
 LINE_WIDTH = 100
@@ -18,12 +19,19 @@ LINE_WIDTH = 100
 
 _RENDER = "_render_traceback_"
 _MESSAGE_WIDTH = 500
+_RAN = {True: "yes", False: "no", None: "nobody knows"}
 _UNPRINTABLE = re.compile(r"[^\S\n]+|[\x00-\x1f\x7f-\x9f]")
 
 
 def shorten(error: BaseException, lines: Sequence[str] = ()) -> None:
     """Have IPython show `error` as its headline and `lines`, without a traceback."""
     shown = [headline(error), *lines]
+    error.__dict__[_RENDER] = lambda: shown
+
+
+def lengthen(error: BaseException, line: str) -> None:
+    """Have IPython show one line more of `error`, which is short."""
+    shown = [*error.__dict__[_RENDER](), line]
     error.__dict__[_RENDER] = lambda: shown
 
 
@@ -76,6 +84,32 @@ def progress(done: Sequence[str], total: int) -> list[str]:
         return [f"Statement 1 of {total} failed; none ran before it."]
     which = "statement 1" if len(done) == 1 else f"statements 1 to {len(done)}"
     return [f"Statement {number} of {total} failed; {which} had run: {', '.join(done)}."]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that is known of an error, for who asks for more than its line."""
+
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    body: str
+
+
+_last: Told | None = None
+
+
+def remember(error: BaseException) -> None:
+    """Keep what can be told of `error`, but neither it nor what its frames hold."""
+    global _last
+    facts = {name: getattr(error, name, None) for name in ("code", "query_id", "statement")}
+    facts["ran"] = _RAN[error.ran] if isinstance(error, ScidbMagicError) else None
+    known = tuple((name.replace("_", " "), str(value)) for name, value in facts.items() if value)
+    _last = Told(headline(error), known, str(getattr(error, "body", "")))
+
+
+def last() -> Told | None:
+    """What was remembered last."""
+    return _last
 
 
 def _part(line: str, column: int, marked: int) -> tuple[str, int, int]:

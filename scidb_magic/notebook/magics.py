@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import TraitType
 
-from scidb_magic.errors import MagicUsageError, QueryInterrupted, ScidbMagicError
+from scidb_magic.errors import MagicUsageError, QueryError, QueryInterrupted, ScidbMagicError
 from scidb_magic.notebook import failure, kernel, options, runner, shared, subcommands
 from scidb_magic.notebook.catalogue import Catalogue
 from scidb_magic.notebook.completion import Completer
+from scidb_magic.notebook.suggestions import suggestion
 from scidb_magic.session.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ class SciDBMagics(Magics):
         except (ScidbMagicError, QueryInterrupted) as error:
             if not failure.is_short(error):
                 failure.shorten(error)
+            failure.remember(error)
+            if isinstance(error, QueryError) and (meant := suggestion(error, self.catalogue.updated)):
+                failure.lengthen(error, meant)
             raise
         finally:
             self.catalogue.refresh()

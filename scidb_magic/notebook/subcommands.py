@@ -11,7 +11,7 @@ from typing import Any
 from scidb_magic.afl.literals import quote
 from scidb_magic.afl.operators import OPERATORS
 from scidb_magic.errors import MagicUsageError
-from scidb_magic.notebook import binding, credentials, display, options, shared, status
+from scidb_magic.notebook import binding, credentials, display, failure, options, shared, status
 from scidb_magic.session.settings import SETTINGS
 
 _ARRAY_NAME = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)?(@\d+)?$")
@@ -176,6 +176,17 @@ def _help(operator: str = "") -> None:
     display.text(f"{known.name}({known.signature})\n  {effect}, {result}; library {known.library}")
 
 
+def _last_error() -> None:
+    told = failure.last()
+    if told is None:
+        display.note("No error yet in this kernel.")
+        return
+    lines = [told.headline, *(f"  {name}: {value}" for name, value in told.facts)]
+    if told.body:
+        lines += ["  the server's text:", *(f"    {line}" for line in told.body.splitlines())]
+    display.text("\n".join(lines))
+
+
 def _config(pattern: str = "*") -> None:
     session = shared.session()
     rows = []
@@ -212,6 +223,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "show": Subcommand(_show, "the schema of an array or of a query, which is not run", "NAME | QUERY", -1),
     "operators": Subcommand(_operators, "the operators that the server has", "[PATTERN]", 1),
     "help": Subcommand(_help, "this manual, or an operator's arguments", "[OPERATOR]", 1),
+    "last_error": Subcommand(_last_error, "all that is known of the last error: code, the server's text"),
     "config": Subcommand(_config, "the settings: value, where it comes from, meaning", "[PATTERN]", 1),
 }
 
