@@ -17,6 +17,13 @@ from scidb_magic.errors import UploadError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from scidb_magic.wire.schema import Schema
+
+_NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_OF_TEXT = {**{name: name for name in _NUMBERS}, "double": "float64", "float": "float32", "bool": "bool_"}
+_OF_TEXT["string"] = "string"
+"""SciDB's type -> pyarrow's maker of the type that text is read as."""
+
 _COMPRESSED = (".gz", ".bz2", ".zst")
 
 
@@ -56,6 +63,17 @@ def read(source: Any, types: Mapping[str, Any] | None = None) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise UploadError(f"{str(path)!r} cannot be read: {str(error).splitlines()[0]}") from error
     return table
+
+
+def types_of(schema: Schema) -> dict[str, Any]:
+    """The types that columns of text have to have to go into an array, where a reader takes one."""
+    import pyarrow as pa
+
+    columns = {attribute.name: attribute.type for attribute in schema.attributes}
+    columns |= {dimension.name: "int64" for dimension in schema.dimensions}
+    return {name: getattr(pa, _OF_TEXT[type_])() for name, type_ in columns.items() if type_ in _OF_TEXT} | {
+        name: pa.timestamp("s") for name, type_ in columns.items() if type_ == "datetime"
+    }
 
 
 def _delimited(delimiter: str) -> Callable[[Any, Mapping[str, Any]], Any]:

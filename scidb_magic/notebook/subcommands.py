@@ -12,10 +12,14 @@ from scidb_magic.afl.literals import quote
 from scidb_magic.afl.operators import OPERATORS
 from scidb_magic.errors import MagicUsageError
 from scidb_magic.notebook import binding, credentials, display, failure, options, shared, status
+from scidb_magic.notebook.progress import Progress
 from scidb_magic.session.settings import SETTINGS
 
 _ARRAY_NAME = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)?(@\d+)?$")
 _LISTED = ("name", "schema", "temporary", "namespace")
+
+MANY = 10_000
+"""Words that a line takes where it takes as many as one likes."""
 
 CONNECT: Mapping[str, options.Option] = {
     "--" + name.replace("_", "-"): options.Option(
@@ -176,6 +180,20 @@ def _help(operator: str = "") -> None:
     display.text(f"{known.name}({known.signature})\n  {effect}, {result}; library {known.library}")
 
 
+def _load(*paths: str, into: str | None = None, dims: str | None = None, **switches: Any) -> None:
+    if not paths or into is None:
+        raise MagicUsageError(f"Which files, and into which array? It is: {_head('load')}.")
+    with Progress() as progress:
+        loaded = shared.session().load(
+            paths,
+            into,
+            dims=[name.strip() for name in dims.split(",")] if dims else None,
+            on_file=progress.show,
+            **switches,
+        )
+    display.text(str(loaded))
+
+
 def _last_error() -> None:
     told = failure.last()
     if told is None:
@@ -220,6 +238,20 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "reconnect": Subcommand(_reconnect, "give the slot back and take a new one"),
     "cancel": Subcommand(_cancel, "cancel the running query on the server"),
     "arrays": Subcommand(_arrays, "the arrays, with their schemas", "[PATTERN]", 1),
+    "load": Subcommand(
+        _load,
+        "load files into one array; again, it goes on from there",
+        "FILES … --into NAME",
+        MANY,
+        {
+            "--into": options.Option(
+                "into", "the array; the first file makes it, if it is not there", "NAME"
+            ),
+            "--dims": options.Option("dims", "columns that are its dimensions, such as x,y", "COLUMNS"),
+            "--strict": options.Option("strict", "stop at the first bad file"),
+            "--again": options.Option("again", "also what is in already"),
+        },
+    ),
     "show": Subcommand(_show, "the schema of an array or of a query, which is not run", "NAME | QUERY", -1),
     "operators": Subcommand(_operators, "the operators that the server has", "[PATTERN]", 1),
     "help": Subcommand(_help, "this manual, or an operator's arguments", "[OPERATOR]", 1),

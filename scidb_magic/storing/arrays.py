@@ -7,18 +7,21 @@ did not run. An array that rows make has no upper bound, so that more can be app
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from scidb_magic.afl.literals import Name
-from scidb_magic.errors import QueryError, ScidbMagicError, UploadError
+from scidb_magic.errors import ScidbMagicError, UploadError
 from scidb_magic.frames import upload as frames
 from scidb_magic.frames.upload import Upload
 from scidb_magic.session.connection import Connection
 from scidb_magic.session.uploads import Attachment
 from scidb_magic.wire.schema import Schema, distinct_names
+
+_NOT_THERE = "SCIDB_LE_ARRAY_DOESNT_EXIST"
 
 
 def attached(data: Any) -> Attachment:
@@ -70,7 +73,7 @@ class Storing:
         try:
             return Schema.parse(self._look(f"show({name})").split("\t")[0])
         except ScidbMagicError as error:
-            if error.code == "SCIDB_LE_ARRAY_DOESNT_EXIST":
+            if error.code == _NOT_THERE:
                 return None
             raise
 
@@ -91,40 +94,73 @@ class Storing:
         self._connection.execute(f"create temp array {target} {schema}")
         try:
             self._run(encoded, lambda file: f"store({_made(encoded, file, target)}, {target})")
-        except QueryError:
-            self._connection.execute(f"remove({target})")
+        except ScidbMagicError as error:
+            if error.ran is False:
+                with contextlib.suppress(ScidbMagicError):
+                    self._connection.execute(f"remove({target})")
             raise
 
     def _append(self, encoded: Upload, target: str, there: Schema | None) -> None:
         if there is None:
-            schema = frames.declared(frames.array_schema(encoded, open=True))
-            self._run(encoded, lambda file: f"store({_made(encoded, file, schema)}, {target})")
+            self.make(encoded, target)
             return
-        _check_fit(encoded, target, there)
-        if not encoded.rows:
-            return
+        check_fit(encoded, target, there)
+        if encoded.rows:
+            self.insert(encoded, target, there, 0 if encoded.axes else self.behind(target, there))
+
+    def make(self, encoded: Upload, target: str, *, retry: str | None = None) -> None:
+        """Store encoded data as an array that is not there, into which more can go."""
+        schema = frames.declared(frames.array_schema(encoded, open=True))
+        self._run(encoded, lambda file: f"store({_made(encoded, file, schema)}, {target})", retry)
+
+    def insert(
+        self, encoded: Upload, target: str, there: Schema, first: int, *, retry: str | None = None
+    ) -> None:
+        """Put encoded data that fit into an array; rows from the coordinate `first` on.
+
+        The places of rows are written out: the statement run again puts the same rows into the same cells.
+        """
         if encoded.axes:
-            self._run(encoded, lambda file: f"insert({_made(encoded, file, target)}, {target})")
+            self._run(encoded, lambda file: f"insert({_made(encoded, file, target)}, {target})", retry)
             return
         row = there.dimensions[0]
-        first = self._behind(target, there)
-        if row.high is not None and first + encoded.rows - 1 > row.high:
+        last = first + encoded.rows - 1
+        if row.high is not None and last > row.high:
             raise UploadError(
                 f"The array '{target}' ends at {row.name}={row.high}, and {encoded.rows:,} more rows would"
-                f" reach to {first + encoded.rows - 1}."
+                f" reach to {last}."
             )
-        # The place is written out, so that the statement sent again puts the same rows into the same cells.
         self._run(
             encoded,
             lambda file: f"insert({frames.rows_query(encoded, file, target, row.name, first)}, {target})",
+            retry,
         )
 
-    def _behind(self, target: str, there: Schema) -> int:
+    def behind(self, target: str, there: Schema) -> int:
         """The first coordinate behind the last cell of a 1-D array."""
         row = there.dimensions[0]
         place = distinct_names([*(a.name for a in there.attributes), row.name, "n"])[-1]
         last = self._look(f"aggregate(apply({target}, {place}, {row.name}), max({place}))").strip()
         return int(last) + 1 if last.lstrip("-").isdigit() else row.low
+
+    def cells(self, target: str, first: int, last: int) -> int:
+        """How many cells a 1-D array has from `first` to `last`."""
+        return int(self._look(f"aggregate(between({target}, {first}, {last}), count(*))"))
+
+    def identity(self, target: str) -> str:
+        """SciDB's id of an array, which another one of the same name has not; "" where it tells none."""
+        found = self._look(f"project(filter(list('arrays'), name = '{target}'), uaid)")
+        return found.strip()
+
+    def versions(self, target: str) -> dict[int, str]:
+        """The versions of an array, and when each was made; none if it is not there."""
+        try:
+            lines = self._look(f"versions({target})").splitlines()
+        except ScidbMagicError as error:
+            if error.code == _NOT_THERE:
+                return {}
+            raise
+        return {int(number): time for number, _, time in (line.partition("\t") for line in lines)}
 
     def _look(self, afl: str) -> str:
         try:
@@ -133,9 +169,9 @@ class Storing:
             error.ran = False  # of the upload, nothing did
             raise
 
-    def _run(self, encoded: Upload, afl: Callable[[str], str]) -> None:
+    def _run(self, encoded: Upload, afl: Callable[[str], str], retry: str | None = None) -> None:
         attachment = Attachment.of(encoded.payload)
-        self._connection.execute(afl(attachment.token), attachments=(attachment,))
+        self._connection.execute(afl(attachment.token), attachments=(attachment,), retry=retry)
 
 
 _MODES: dict[str, Callable[[Storing, Upload, str, Schema | None], None]] = {
@@ -157,7 +193,7 @@ def _refuse_if(there: Schema | None, target: str) -> None:
         )
 
 
-def _check_fit(encoded: Upload, target: str, there: Schema) -> None:
+def check_fit(encoded: Upload, target: str, there: Schema) -> None:
     """Refuse data that do not fit an array that is there."""
     new = frames.array_schema(encoded)
     present = {a.name: a for a in there.attributes}

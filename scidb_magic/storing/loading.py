@@ -1,0 +1,243 @@
+"""Many files into one array, one after the other, on the one slot of the session.
+
+Each file is one statement, and rows go to coordinates that are written out: sent again it puts the same
+rows into the same cells, so after a fault whose outcome nobody knows it is simply sent again. The
+`journal` keeps which files are in; `load` with the same files goes on from there, in whatever kernel.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scidb_magic.afl.literals import Name
+from scidb_magic.errors import QueryError, ScidbMagicError, UploadError
+from scidb_magic.frames import files
+from scidb_magic.frames import upload as frames
+from scidb_magic.storing.arrays import Storing, check_fit
+from scidb_magic.storing.journal import Entry, Journal, Mark
+
+if TYPE_CHECKING:
+    from scidb_magic.session.connection import Connection
+
+_CANCELLED = "SCIDB_LE_QUERY_CANCELLED"
+_PATTERN = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """What became of one file.
+
+    Attributes
+    ----------
+    path : str
+        As it was given, or found.
+    state : str
+        ``"loaded"``; ``"skipped"``: it was in already; ``"failed"``: nothing of it is in.
+    rows : int
+        Of it in the array.
+    message : str
+        Why it failed.
+    """
+
+    path: str
+    state: str
+    rows: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of the files of one load.
+
+    Attributes
+    ----------
+    name : str
+        The array.
+    files : tuple of LoadedFile
+        Those that were come to, in order.
+    total : int
+        How many there were to load.
+    """
+
+    name: str
+    files: tuple[LoadedFile, ...] = field(repr=False)
+    total: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that this load put into the array."""
+        return sum(file.rows for file in self.files if file.state == "loaded")
+
+    def __str__(self) -> str:
+        count = Counter(file.state for file in self.files)
+        parts = [
+            f"{count['loaded']} of {self.total} files loaded into '{self.name}',"
+            f" {self.rows:,} row{'' if self.rows == 1 else 's'}",
+            *([f"{count['skipped']} were in already"] if count["skipped"] else []),
+            *([f"{count['failed']} failed"] if count["failed"] else []),
+        ]
+        failed = [f"  {file.path}: {file.message}" for file in self.files if file.state == "failed"]
+        return "\n".join([f"{'; '.join(parts)}.", *failed])
+
+
+def load(
+    connection: Connection,
+    paths: Any,
+    name: str,
+    *,
+    dims: Iterable[str] | None = None,
+    chunks: Iterable[int] | None = None,
+    strict: bool = False,
+    again: bool = False,
+    on_file: Callable[[int, int, str], object] | None = None,
+) -> Loaded:
+    """As `ManagedSession.load`."""
+    found = expand(paths)
+    tell = on_file or (lambda _done, _total, _path: None)
+    target = str(Name(name))
+    done: list[LoadedFile] = []
+    try:
+        array = _Array(
+            connection,
+            target,
+            dims=tuple(dims) if dims is not None else None,
+            chunks=tuple(chunks) if chunks is not None else None,
+        )
+        for number, path in enumerate(found):
+            tell(number, len(found), path)
+            done.append(array.load(path, again=again))
+            if strict and done[-1].state == "failed":
+                raise UploadError(f"{path}: {done[-1].message} {_in(done, len(found))}")
+        tell(len(found), len(found), "")
+    except BaseException as error:
+        # Whatever stopped it: what is in is told with it.
+        error.__dict__["loaded"] = Loaded(target, tuple(done), len(found))
+        if isinstance(error, ScidbMagicError | KeyboardInterrupt) and done and not strict:
+            connection.notify(f"{_in(done, len(found))} The same call goes on from there.")
+        raise
+    return Loaded(target, tuple(done), len(found))
+
+
+def expand(paths: Any) -> list[str]:
+    """The files that paths and patterns name, each once; those of a pattern by name.
+
+    Raises
+    ------
+    UploadError
+        One of them names none.
+    """
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    found: dict[str, str] = {}
+    for each in given:
+        path = os.fspath(each)
+        is_pattern = not _PATTERN.isdisjoint(path) and not Path(path).exists()
+        # Not Path.glob, which takes no absolute pattern.
+        names = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]  # noqa: PTH207
+        names = [name for name in names if Path(name).is_file()]
+        if not names:
+            raise UploadError(f"No file matches {path!r}." if is_pattern else f"There is no file {path!r}.")
+        for name in names:
+            found.setdefault(os.path.realpath(name), name)
+    if not found:
+        raise UploadError("There is no file to load: the list of paths is empty.")
+    return list(found.values())
+
+
+class _Array:
+    """The array that is loaded into, as it is known to be."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        target: str,
+        *,
+        dims: tuple[str, ...] | None,
+        chunks: tuple[int, ...] | None,
+    ) -> None:
+        self._storing = Storing(connection)
+        self._target = target
+        self._dims, self._chunks = dims, chunks
+        # Sending it again does no harm, whether or not it ran.
+        self._retry = "always" if connection.settings.retry == "safe" else connection.settings.retry
+        self._there = self._storing.schema(target)
+        self._identity = self._storing.identity(target) if self._there else ""
+        self._versions = self._storing.versions(target) if self._there else {}
+        self._next: int | None = None
+        self._journal = Journal(connection.status().url or "", target)
+        self._known = self._journal.entries()
+
+    def load(self, path: str, *, again: bool) -> LoadedFile:
+        """Load one file, unless it is in."""
+        try:
+            mark = Mark.of(path)
+            known = None if again else self._known.get(mark.path)
+            if known is not None and known.stands(self._identity, self._versions):
+                if known.mark == mark:
+                    return LoadedFile(path, "skipped", known.rows)
+                raise UploadError("it was loaded, and has changed since: again=True loads it once more")
+            doubt = known if known and known.mark == mark and known.doubtful(self._versions) else None
+            return LoadedFile(path, "loaded", self._put(path, mark, doubt))
+        except (UploadError, OSError, QueryError) as error:
+            if isinstance(error, QueryError) and error.code == _CANCELLED:
+                raise
+            return LoadedFile(path, "failed", message=_sentence(error))
+
+    def _put(self, path: str, mark: Mark, doubt: Entry | None) -> int:
+        """Put a file into the array; `doubt` tells where it may be already."""
+        encoded = self._encoded(path)
+        if self._there is not None:
+            check_fit(encoded, self._target, self._there)
+        if not encoded.rows:
+            return 0
+        first = 0 if encoded.axes else self._first(encoded.rows, doubt)
+        entry = Entry(mark, max(self._versions, default=0), first, encoded.rows)
+        self._journal.write(entry)
+        if self._there is None:
+            self._storing.make(encoded, self._target, retry=self._retry)
+            self._there = self._storing.schema(self._target)
+            self._identity = self._storing.identity(self._target)
+        else:
+            self._storing.insert(encoded, self._target, self._there, first, retry=self._retry)
+        self._versions = self._storing.versions(self._target)
+        version = max(self._versions, default=0)
+        # Somebody else's version in between may have taken the next places.
+        self._next = first + encoded.rows if version == entry.before + 1 else None
+        made = self._versions.get(version, "")
+        entry = Entry(mark, entry.before, first, encoded.rows, version, made, self._identity)
+        self._journal.write(entry)
+        self._known[mark.path] = entry
+        return encoded.rows
+
+    def _encoded(self, path: str) -> frames.Upload:
+        table = files.read(path, files.types_of(self._there) if self._there else None)
+        dims = self._dims
+        if dims is None and self._there is not None:
+            own = tuple(dimension.name for dimension in self._there.dimensions)
+            dims = own if set(own) <= set(table.column_names) else None
+        return frames.encode(table, dims=dims, chunks=self._chunks)
+
+    def _first(self, rows: int, doubt: Entry | None) -> int:
+        """Where the rows of a file go: behind all others, or where they may be already."""
+        if self._there is None:
+            return 0
+        if doubt is not None and doubt.rows == rows:
+            lying = self._storing.cells(self._target, doubt.first, doubt.first + rows - 1)
+            if lying in (0, rows):
+                return doubt.first
+        return self._storing.behind(self._target, self._there) if self._next is None else self._next
+
+
+def _sentence(error: Exception) -> str:
+    message = " ".join(str(error).split())
+    return message if message.endswith(".") else f"{message}."
+
+
+def _in(done: Sequence[LoadedFile], total: int) -> str:
+    count = sum(file.state != "failed" for file in done)
+    return f"{count} of {total} files are in."
