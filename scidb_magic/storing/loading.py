@@ -77,13 +77,13 @@ class Loaded:
     def __str__(self) -> str:
         count = Counter(file.state for file in self.files)
         parts = [
-            f"{count['loaded']} of {self.total} files loaded into '{self.name}',"
-            f" {self.rows:,} row{'' if self.rows == 1 else 's'}",
+            f"{count['loaded']} of {self.total} files loaded into '{self.name}'",
+            f"{self.rows:,} row{'' if self.rows == 1 else 's'}",
             *([f"{count['skipped']} were in already"] if count["skipped"] else []),
             *([f"{count['failed']} failed"] if count["failed"] else []),
         ]
         failed = [f"  {file.path}: {file.message}" for file in self.files if file.state == "failed"]
-        return "\n".join([f"{'; '.join(parts)}.", *failed])
+        return "\n".join([f"{', '.join(parts)}.", *failed])
 
 
 def load(

@@ -22,10 +22,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_load(shell: Any, folder: Path) -> None:
     out = shell.run(f"%scidb load '{folder}/*.csv' --into loaded_here")
     first, second = out.text.splitlines()
-    assert first == "3 of 4 files loaded into 'loaded_here', 3 rows; 1 failed."
+    assert first == "3 of 4 files loaded into 'loaded_here', 3 rows, 1 failed."
     assert second.startswith(f"  {folder}/bad.csv: The data do not fit into the array 'loaded_here'")
     again = shell.run(f"%scidb load '{folder}/a *.csv' --into loaded_here")
-    assert again.text.strip() == "0 of 3 files loaded into 'loaded_here', 0 rows; 3 were in already."
+    assert again.text.strip() == "0 of 3 files loaded into 'loaded_here', 0 rows, 3 were in already."
     more = shell.run(f"%scidb load '{folder}/a 1.csv' --again --into loaded_here")
     assert more.text.strip() == "1 of 1 files loaded into 'loaded_here', 1 row."
     shell.run("%scidb remove(loaded_here)")

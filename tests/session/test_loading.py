@@ -60,7 +60,7 @@ def test_bad_files_neither_stop_nor_spoil(embedded_factory: Any, make: Any, file
     assert frame["k"].tolist() == GOOD
     assert frame["word"].tolist()[-1] == "ä7"
     assert told == [*((n, 8, str(path)) for n, path in enumerate(files)), (8, 8, "")]
-    assert str(loaded).startswith("6 of 8 files loaded into 'A', 30 rows; 2 failed.\n  ")
+    assert str(loaded).startswith("6 of 8 files loaded into 'A', 30 rows, 2 failed.\n  ")
     (slot,) = [slot for slot in session.slots() if slot.owner != "free"]
     assert slot.owner == "mine"
 

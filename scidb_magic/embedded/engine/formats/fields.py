@@ -55,14 +55,14 @@ class Fields:
 def split(data: bytes, layout: Layout) -> Fields:
     """Split the whole text of a file."""
     if layout.tabular:
-        return Fields(*_split_plain(np.frombuffer(data, np.uint8), layout.separator[0], (LF,)), b"")
+        return Fields(*split_plain(np.frombuffer(data, np.uint8), layout.separator[0], (LF,)), b"")
     raw = np.frombuffer(data, np.uint8)
     quote = layout.quote or _guess_quote(data, layout.separator)
     marks = _quotes(raw, layout.separator[0], quote[0])
     if marks is None:
         spans = _split_quoted(data, layout.separator, quote)
     else:
-        spans = _split_plain(raw, layout.separator[0], (LF, CR), marks)
+        spans = split_plain(raw, layout.separator[0], (LF, CR), marks)
         spans = _without_surroundings(raw, spans, layout.separator[0], quote[0])
     return Fields(*_without_empty_lines(spans), quote)
 
@@ -107,9 +107,10 @@ def _quotes(raw: NDArray[np.uint8], separator: int, quote: int) -> Offsets | Non
     return marks if begins.all() and ends.all() else None
 
 
-def _split_plain(
+def split_plain(
     raw: NDArray[np.uint8], separator: int, line_ends: tuple[int, ...], quotes: Offsets | None = None
 ) -> Spans:
+    """Split at every separator and line end, but for those between `quotes`."""
     line_end = np.isin(raw, line_ends)
     stop = np.flatnonzero(line_end | (raw == separator))
     if quotes is not None and len(quotes):

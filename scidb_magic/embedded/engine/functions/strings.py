@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scidb_magic.embedded.engine import sql as text
 from scidb_magic.embedded.engine.functions.table import Overload
+from scidb_magic.embedded.engine.relation import PHYSICAL
 
 _OUT_OF_RANGE = text.fail("INTERNAL", "UNKNOWN_ERROR", "The start of substr is not within the string.")
 _TIMES = "(CASE WHEN {1} < 1 THEN repeat({0}, 0) ELSE repeat({0}, {1}) END)"
@@ -23,12 +24,31 @@ def _digits(most: int) -> str:
     )
 
 
+_INTEGER = r"^\s*([-+]?\d+)\s*$"
+_REAL = r"(?i)^\s*([-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?))\s*$"
+_BOOL = r"(?i)^\s*(true|false)\s*$"
+_READ_AS = {
+    **{f"{sign}int{bits}": _INTEGER for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    "float": _REAL,
+    "double": _REAL,
+    "bool": _BOOL,
+}
+"""Type -> what of a string `dcast` reads as one; else, and out of range, it gives its second argument."""
+
+
+def _dcast(type_: str, pattern: str) -> Overload:
+    read = f"TRY_CAST(regexp_extract({{0}}, {text.quote(pattern)}, 1) AS {PHYSICAL[type_]})"
+    read = read.replace("{", "{{").replace("}", "}}").replace("{{0}}", "{0}")
+    return Overload(("string", type_), type_, f"coalesce({read}, {{1}})", keeps_code=True, code_of=1)
+
+
 FUNCTIONS: dict[str, list[Overload]] = {
     "+": [Overload(("string", "string"), "string", "({0} || {1})")],
     "*": [
         Overload(("string", "int64"), "string", _TIMES),
         Overload(("int64", "string"), "string", _TIMES.format("{1}", "{0}")),
     ],
+    "dcast": [_dcast(type_, pattern) for type_, pattern in _READ_AS.items()],
     "strlen": [Overload(("string",), "int32", "CAST(strlen({0}) AS INTEGER)")],
     "substr": [Overload(("string", "int32", "int32"), "string", _SUBSTRING)],
     "strchar": [Overload(("string",), "char", _FIRST_BYTE)],

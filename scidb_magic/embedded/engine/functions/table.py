@@ -26,6 +26,8 @@ class Overload:
         A template with ``{0} {1} …``, or a function where more than the text matters.
     keeps_code : bool
         Whether a missing argument's reason becomes that of the result: true of functions of one number.
+    code_of : int
+        Which argument's.
     deterministic : bool
         Whether the same arguments give the same result; not true of ``random()``.
     """
@@ -34,6 +36,7 @@ class Overload:
     result: str
     sql: str | Formula
     keeps_code: bool = False
+    code_of: int = 0
     deterministic: bool = True
 
     def profile(self, name: str) -> str:
@@ -51,7 +54,7 @@ class Overload:
             sql,
             self.result,
             any(argument.nullable for argument in given),
-            given[0].code if self.keeps_code and given else None,
+            given[self.code_of].code if self.keeps_code and given else None,
             self.deterministic and all(argument.constant for argument in given),
         )
 

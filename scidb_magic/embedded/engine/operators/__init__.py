@@ -7,7 +7,8 @@
     redimension.py  redimension
     window.py       window
     join.py         cross_join join
-    io.py           input save aio_save consume
+    io.py           input save consume
+    aio.py          aio_input aio_save
     arrays.py       create_array store insert remove rename remove_versions
     about.py        show versions dimensions attributes
     server.py       list help cancel load_library
@@ -22,6 +23,7 @@ from __future__ import annotations
 from scidb_magic.embedded.engine.operators import (
     about,
     aggregate,
+    aio,
     arrays,
     build,
     cast,
@@ -40,6 +42,7 @@ OPERATORS: dict[str, Operator] = {
     for module in (
         about,
         aggregate,
+        aio,
         arrays,
         build,
         cast,

@@ -54,27 +54,13 @@ def save(context: Context, args: Arguments) -> Change:
     format_: str = args.value("format") or _DEFAULT_FORMAT
     if names.layout(format_).name == names.ARROW:
         raise names.unsupported(format_)  # only aio_save knows it
-    return _saved(source, args.value("file"), format_)
+    return saved(source, args.value("file"), format_)
 
 
-def aio_save(context: Context, args: Arguments) -> Change:
-    """The input's cells into a file, as the plug-in accelerated_io_tools does."""
-    source: Relation = args.value("input")
-    paths: list[str] = args.value("paths", [])
-    if len(paths) != 1:
-        raise EngineError("OPERATOR", "ILLEGAL_OPERATION", "Illegal operation: give one path for aio_save.")
-    return _saved(
-        source,
-        paths[0],
-        args.value("format") or "tsv",
-        atts_only=bool(args.value("atts_only", True)),
-        limit=args.value("result_size_limit"),
-    )
-
-
-def _saved(
+def saved(
     source: Relation, name: str, format_: str, *, atts_only: bool = True, limit: int | None = None
 ) -> Change:
+    """The cells of `source` into a file, of no more than `limit` MB."""
     names.layout(format_)  # refuses an unknown format before the query is run
 
     def perform(execution: Execution) -> None:
@@ -114,19 +100,6 @@ OPERATORS = (
         "<input> file=<constant:string> ( instance=<constant:int64> format=<constant:string>? )?",
         save,
         keywords={"instance": "<constant:int64>", "format": "<constant:string>"},
-        effect=Effect.SAVE,
-    ),
-    operator(
-        "aio_save",
-        "<input>",
-        aio_save,
-        keywords={
-            "paths": "<constants:string>",
-            "instances": "<constants:int64>",
-            "format": "<constant:string>",
-            "atts_only": "<constant:bool>",
-            "result_size_limit": "<constant:int64>",
-        },
         effect=Effect.SAVE,
     ),
     operator("consume", "<input>", consume, effect=Effect.CONSUME),

@@ -58,11 +58,16 @@ def _queries(context: Context, args: Arguments) -> Iterable[_Row]:
 
 
 def _operators(context: Context, args: Arguments) -> Iterable[_Row]:
-    return [(name, _LIBRARY) for name in sorted(context.services.operators)]
+    return [(name, _library(name)) for name in sorted(context.services.operators)]
+
+
+def _library(name: str) -> str:
+    """Where SciDB has an operator or function from."""
+    return "accelerated_io_tools" if name in ("aio_input", "aio_save", "dcast") else _LIBRARY
 
 
 def _functions(context: Context, args: Arguments) -> Iterable[_Row]:
-    return [(*row, _LIBRARY) for row in profiles(BOUNDS)]
+    return [(*row, _library(row[0])) for row in profiles(BOUNDS)]
 
 
 def _aggregates(context: Context, args: Arguments) -> Iterable[_Row]:
