@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scidb_magic.bridge.db import ManagedDB
     from scidb_magic.frames.forms import Preview
     from scidb_magic.storing.arrays import Storing
-    from scidb_magic.storing.loading import Loaded
+    from scidb_magic.storing.report import Loaded
 
 log = logging.getLogger("scidb_magic")
 _lock = threading.Lock()
@@ -273,6 +273,7 @@ class ManagedSession:
         chunks: Iterable[int] | None = None,
         strict: bool = False,
         again: bool = False,
+        server: bool = False,
         on_file: Callable[[int, int, str], object] | None = None,
     ) -> Loaded:
         """Load files into one array, one after the other; the same call again goes on where this one ended.
@@ -292,6 +293,10 @@ class ManagedSession:
             The first bad file stops the load.
         again : bool
             Also load files that are in already.
+        server : bool
+            The paths are those of CSV or TSV files on the server's disks, without quotes and with names in
+            the first line; it reads as many at once as it has instances, by ``aio_input`` of Paradigm4's
+            plugin accelerated_io_tools. The array has to be there.
         on_file : callable, optional
             Called before each file and after the last, with the number of those before it, of all, and its
             path.
@@ -310,7 +315,7 @@ class ManagedSession:
         """
         from scidb_magic.storing.loading import load
 
-        options: dict[str, Any] = {"strict": strict, "again": again, "on_file": on_file}
+        options: dict[str, Any] = {"strict": strict, "again": again, "server": server, "on_file": on_file}
         return load(self.connection, paths, name, dims=dims, chunks=chunks, **options)
 
     def cancel(self) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from IPython.core.getipython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 EVERY = 0.2
@@ -39,7 +39,7 @@ class Progress:
         self._due = time.monotonic() + after
         self._handle: Any = None
         self._width = 0
-        self._in_notebook = hasattr(get_ipython(), "kernel")
+        self._in_notebook = hasattr(InteractiveShell._instance, "kernel")
 
     def __enter__(self) -> Progress:
         return self

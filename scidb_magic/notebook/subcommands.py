@@ -250,6 +250,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
             "--dims": options.Option("dims", "columns that are its dimensions, such as x,y", "COLUMNS"),
             "--strict": options.Option("strict", "stop at the first bad file"),
             "--again": options.Option("again", "also what is in already"),
+            "--server": options.Option("server", "files on the server, which reads them by aio_input"),
         },
     ),
     "show": Subcommand(_show, "the schema of an array or of a query, which is not run", "NAME | QUERY", -1),

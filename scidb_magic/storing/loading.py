@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,69 +19,14 @@ from scidb_magic.frames import files
 from scidb_magic.frames import upload as frames
 from scidb_magic.storing.arrays import Storing, check_fit
 from scidb_magic.storing.journal import Entry, Journal, Mark
+from scidb_magic.storing.remote import ServerFiles
+from scidb_magic.storing.report import Loaded, LoadedFile, sentence
 
 if TYPE_CHECKING:
     from scidb_magic.session.connection import Connection
 
 _CANCELLED = "SCIDB_LE_QUERY_CANCELLED"
 _PATTERN = frozenset("*?[")
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedFile:
-    """What became of one file.
-
-    Attributes
-    ----------
-    path : str
-        As it was given, or found.
-    state : str
-        ``"loaded"``; ``"skipped"``: it was in already; ``"failed"``: nothing of it is in.
-    rows : int
-        Of it in the array.
-    message : str
-        Why it failed.
-    """
-
-    path: str
-    state: str
-    rows: int = 0
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What became of the files of one load.
-
-    Attributes
-    ----------
-    name : str
-        The array.
-    files : tuple of LoadedFile
-        Those that were come to, in order.
-    total : int
-        How many there were to load.
-    """
-
-    name: str
-    files: tuple[LoadedFile, ...] = field(repr=False)
-    total: int
-
-    @property
-    def rows(self) -> int:
-        """Rows that this load put into the array."""
-        return sum(file.rows for file in self.files if file.state == "loaded")
-
-    def __str__(self) -> str:
-        count = Counter(file.state for file in self.files)
-        parts = [
-            f"{count['loaded']} of {self.total} files loaded into '{self.name}'",
-            f"{self.rows:,} row{'' if self.rows == 1 else 's'}",
-            *([f"{count['skipped']} were in already"] if count["skipped"] else []),
-            *([f"{count['failed']} failed"] if count["failed"] else []),
-        ]
-        failed = [f"  {file.path}: {file.message}" for file in self.files if file.state == "failed"]
-        return "\n".join([f"{', '.join(parts)}.", *failed])
 
 
 def load(
@@ -95,26 +38,29 @@ def load(
     chunks: Iterable[int] | None = None,
     strict: bool = False,
     again: bool = False,
+    server: bool = False,
     on_file: Callable[[int, int, str], object] | None = None,
 ) -> Loaded:
     """As `ManagedSession.load`."""
-    found = expand(paths)
+    found = _given(paths) if server else expand(paths)
     tell = on_file or (lambda _done, _total, _path: None)
     target = str(Name(name))
     done: list[LoadedFile] = []
     try:
-        array = _Array(
-            connection,
-            target,
-            dims=tuple(dims) if dims is not None else None,
-            chunks=tuple(chunks) if chunks is not None else None,
-        )
-        for number, path in enumerate(found):
-            tell(number, len(found), path)
-            done.append(array.load(path, again=again))
-            if strict and done[-1].state == "failed":
-                raise UploadError(f"{path}: {done[-1].message} {_in(done, len(found))}")
-        tell(len(found), len(found), "")
+        array: _Array | ServerFiles
+        if server:
+            array = ServerFiles(connection, target)
+        else:
+            array = _Array(
+                connection,
+                target,
+                dims=tuple(dims) if dims is not None else None,
+                chunks=tuple(chunks) if chunks is not None else None,
+            )
+        for file in array.load(found, again=again, tell=tell):
+            done.append(file)
+            if strict and file.state == "failed":
+                raise UploadError(f"{file.path}: {file.message} {_in(done, len(found))}")
     except BaseException as error:
         # Whatever stopped it: what is in is told with it.
         error.__dict__["loaded"] = Loaded(target, tuple(done), len(found))
@@ -132,10 +78,9 @@ def expand(paths: Any) -> list[str]:
     UploadError
         One of them names none.
     """
-    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    given = _given(paths)
     found: dict[str, str] = {}
-    for each in given:
-        path = os.fspath(each)
+    for path in given:
         is_pattern = not _PATTERN.isdisjoint(path) and not Path(path).exists()
         # Not Path.glob, which takes no absolute pattern.
         names = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]  # noqa: PTH207
@@ -144,9 +89,14 @@ def expand(paths: Any) -> list[str]:
             raise UploadError(f"No file matches {path!r}." if is_pattern else f"There is no file {path!r}.")
         for name in names:
             found.setdefault(os.path.realpath(name), name)
-    if not found:
-        raise UploadError("There is no file to load: the list of paths is empty.")
     return list(found.values())
+
+
+def _given(paths: Any) -> list[str]:
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if not given:
+        raise UploadError("There is no file to load: the list of paths is empty.")
+    return [os.fspath(path) for path in given]
 
 
 class _Array:
@@ -172,7 +122,16 @@ class _Array:
         self._journal = Journal(connection.status().url or "", target)
         self._known = self._journal.entries()
 
-    def load(self, path: str, *, again: bool) -> LoadedFile:
+    def load(
+        self, paths: Sequence[str], *, again: bool, tell: Callable[[int, int, str], object]
+    ) -> Iterator[LoadedFile]:
+        """What becomes of each file, in order."""
+        for number, path in enumerate(paths):
+            tell(number, len(paths), path)
+            yield self._load(path, again)
+        tell(len(paths), len(paths), "")
+
+    def _load(self, path: str, again: bool) -> LoadedFile:
         """Load one file, unless it is in."""
         try:
             mark = Mark.of(path)
@@ -186,7 +145,7 @@ class _Array:
         except (UploadError, OSError, QueryError) as error:
             if isinstance(error, QueryError) and error.code == _CANCELLED:
                 raise
-            return LoadedFile(path, "failed", message=_sentence(error))
+            return LoadedFile(path, "failed", message=sentence(error))
 
     def _put(self, path: str, mark: Mark, doubt: Entry | None) -> int:
         """Put a file into the array; `doubt` tells where it may be already."""
@@ -231,11 +190,6 @@ class _Array:
             if lying in (0, rows):
                 return doubt.first
         return self._storing.behind(self._target, self._there) if self._next is None else self._next
-
-
-def _sentence(error: Exception) -> str:
-    message = " ".join(str(error).split())
-    return message if message.endswith(".") else f"{message}."
 
 
 def _in(done: Sequence[LoadedFile], total: int) -> str:

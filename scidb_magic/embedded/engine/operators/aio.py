@@ -73,7 +73,7 @@ class _Lines:
         columns = [_text(column, name) for column in ragged.read(data, self.width, **how)]
         count = len(columns[0])
         numbers = np.arange(count, dtype=np.int64)
-        places = [numbers, *([np.full(count, max(instance, 0), np.int64)] * 2)]
+        places: list[Any] = [numbers, *([np.full(count, max(instance, 0), np.int64)] * 2)]
         if self.split:
             # All fields of a line one after the other, its error last.
             places = [np.repeat(place, self.width + 1) for place in places]
