@@ -201,7 +201,8 @@ class ServerFiles:
         self._connection.execute(f"insert(redimension({cells}, {self._target}), {self._target})")
         self._versions = self._storing.versions(self._target)
         version = max(self._versions, default=0)
-        told: dict[str, Any] = {"version": version, "made": self._versions.get(version, ""), "array": self._identity}
+        made_at = self._versions.get(version, "")
+        told: dict[str, Any] = {"version": version, "made": made_at, "array": self._identity}
         for entry in entries:
             self._journal.write(replace(entry, **told))
 
