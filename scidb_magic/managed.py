@@ -150,10 +150,11 @@ class ManagedSession:
             schema=None if schema is None else Schema.parse(schema),
             format="binary" if missing == "codes" else check("format", format or self.settings.format),
         )
-        columns = result.cells()
+        columns, shape, origin = result.cells(), result.schema, result.origin
+        del result  # and with it the bytes that came
         if order:
-            columns = forms.row_major(columns, len(columns) - len(result.schema.attributes))
-        return forms.FORMS[as_](columns, result.schema, missing, result.origin)
+            columns = forms.row_major(columns, len(columns) - len(shape.attributes))
+        return forms.FORMS[as_](columns, shape, missing, origin)
 
     def preview(
         self,

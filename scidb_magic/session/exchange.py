@@ -178,7 +178,7 @@ class Exchange:
         """The saved output of the last query, a text format."""
         from scidb_magic.shim.download import Download
 
-        download = Download(lines=True, on_piece=self._refuse_if_cancelled)
+        download = Download(lines=True, on_piece=lambda _: self._refuse_if_cancelled())
         self._read(lambda: self.client.download(self.sid, download), download)
         return download.body.decode("utf-8", "surrogateescape")
 
@@ -233,15 +233,15 @@ class Exchange:
     ) -> Download:
         from scidb_magic.shim.download import Download
 
-        def on_piece() -> None:
-            self._refuse_if_cancelled()
-            self.transfer = Transfer(download.received, download.stop)
-
         download = Download(
-            lines=False, end=end, size=head.size, etag=head.etag, sink=sink, on_piece=on_piece
+            lines=False, end=end, size=head.size, etag=head.etag, sink=sink, on_piece=self._received
         )
         self._read(lambda: self.client.download(self.sid, download), download)
         return download
+
+    def _received(self, download: Download) -> None:
+        self._refuse_if_cancelled()
+        self.transfer = Transfer(download.received, download.stop)
 
     def _refuse_if_cancelled(self, statement: str = "") -> None:
         if self._cancelled.is_set():

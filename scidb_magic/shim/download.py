@@ -37,7 +37,7 @@ class Download:
     sink : callable, optional
         Takes each piece.
     on_piece : callable, optional
-        Called after each piece; what it raises ends the download.
+        Called with this object after each piece; what it raises ends the download.
     """
 
     lines: bool
@@ -47,7 +47,7 @@ class Download:
     received: int = 0
     body: bytearray = field(default_factory=bytearray, repr=False)
     sink: Callable[[bytes], None] | None = field(default=None, repr=False)
-    on_piece: Callable[[], None] | None = field(default=None, repr=False)
+    on_piece: Callable[[Download], None] | None = field(default=None, repr=False)
 
     @property
     def stop(self) -> int | None:
@@ -82,7 +82,7 @@ class Download:
         else:
             self.sink(piece)
         if self.on_piece is not None:
-            self.on_piece()
+            self.on_piece(self)
 
     def meet(self, size: int | None, etag: str | None) -> None:
         """Take size and ``Etag`` of the saved output, or compare them with the known ones.

@@ -142,7 +142,7 @@ def from_array(array: pa.Array[Any], attribute: Attribute) -> Column:
         values = _values(array, attribute.type, missing)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise WireError(f"Column {attribute.name!r} is {array.type}, not {attribute.type}.") from error
-    codes = np.where(missing, 0, PRESENT).astype(np.int8) if attribute.nullable else None
+    codes = np.where(missing, np.int8(0), np.int8(PRESENT)) if attribute.nullable else None
     return Column(attribute.name, attribute.type, values, codes)
 
 
@@ -171,8 +171,9 @@ def _values(array: Any, type_: str, missing: NDArray[np.bool_]) -> Any:
             out[name] = np.where(missing, 0, part.fill_null(0).to_numpy(zero_copy_only=False))
         return out
     if type_ == "datetime":
-        return array.cast(pa.timestamp("s")).cast(pa.int64()).fill_null(0).to_numpy().view("M8[s]")
-    filled = array.fill_null(False if type_ == "bool" else 0)
+        seconds = array.cast(pa.timestamp("s")).cast(pa.int64())
+        return (seconds.fill_null(0) if array.null_count else seconds).to_numpy().view("M8[s]")
+    filled = array.fill_null(False if type_ == "bool" else 0) if array.null_count else array
     return filled.to_numpy(zero_copy_only=False).astype(dtype_of(type_), copy=False)
 
 

@@ -20,10 +20,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     start = time.monotonic()
-    codec.measure(chosen.cells, chosen.rounds)
-    memory.measure(500_000_000)
+    codec.measure(chosen.cells, 3 * chosen.rounds)
     with nullcontext(chosen.url) if chosen.url else servers.embedded() as url:
         cell.measure(url, 50)
+        memory.measure(500_000_000, url)
         fetching.measure(url, chosen.cells, chosen.rounds)
         uploading.measure(url, chosen.cells, chosen.rounds)
     print(f"\n{time.monotonic() - start:.0f} s in all")

@@ -1,53 +1,51 @@
-"""A small ``%%scidb`` cell in a real shell, beside the requests that it makes."""
+"""A small ``%%scidb`` cell in a real shell, beside the same requests made bare."""
 
 from __future__ import annotations
 
 import io
-import time
 from contextlib import redirect_stderr, redirect_stdout
-from typing import Any
+from unittest import mock
 
-import requests.adapters
+import requests
 from IPython.core.interactiveshell import InteractiveShell
 
-from tests.bench.fetching import SMALL
-from tests.bench.timing import table
+from scidb_magic.shim.transport import Call, Transport
+from tests.bench.fetching import SMALL, Raw
+from tests.bench.timing import alternating, table
 
 
-class _Clock:
-    """Seconds spent in requests, and how many there were."""
+def _calls(shell: InteractiveShell) -> list[Call]:
+    """The requests of one warm cell."""
+    made: list[Call] = []
+    send = Transport.send
 
-    def __init__(self) -> None:
-        self.seconds, self.requests = 0.0, 0
+    def noted(self: Transport, call: Call) -> object:
+        made.append(call)
+        return send(self, call)
+
+    with mock.patch.object(Transport, "send", noted):
+        shell.run_cell_magic("scidb", "", SMALL)
+    return made
 
 
 def measure(url: str, rounds: int) -> None:
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "scidb_magic")
-    clock, send = _Clock(), requests.adapters.HTTPAdapter.send
-
-    def timed(self: Any, *args: Any, **options: Any) -> Any:
-        start = time.perf_counter()
-        try:
-            return send(self, *args, **options)
-        finally:
-            clock.seconds += time.perf_counter() - start
-            clock.requests += 1
-
-    best: tuple[float, float, int] = (9e9, 0, 0)
+    shell, raw = InteractiveShell.instance(), Raw(url)
     silent = io.StringIO()
     with redirect_stdout(silent), redirect_stderr(silent):
+        shell.run_line_magic("load_ext", "scidb_magic")
         shell.run_line_magic("scidb", f"connect {url}")
         shell.run_cell_magic("scidb", "", SMALL)
-        requests.adapters.HTTPAdapter.send = timed  # type: ignore[method-assign]
-        for _ in range(rounds):
-            clock.__init__()  # type: ignore[misc]
-            start = time.perf_counter()
-            shell.run_cell_magic("scidb", "", SMALL)
-            taken = time.perf_counter() - start
-            best = min(best, (taken - clock.seconds, taken, clock.requests))
-        requests.adapters.HTTPAdapter.send = send  # type: ignore[method-assign]
+        calls = _calls(shell)
+
+        def bare() -> None:
+            for call in calls:
+                values = {name: value for name, value in call.parameters.items() if value is not None}
+                address = f"{url}/{call.endpoint}"
+                answer = requests.request(call.method, address, params=values | {"id": raw.id}, timeout=60)
+                answer.raise_for_status()
+
+        floor, ours = alternating([bare, lambda: shell.run_cell_magic("scidb", "", SMALL)], rounds)
         shell.run_line_magic("scidb", "release")
-    over, taken, count = best
-    row = ["ten cells", f"{1e3 * taken:.1f}", str(count), f"{1e3 * over:.1f}"]
-    table("A warm %%scidb cell", ["cell", "ms", "requests", "ms over its requests"], [row])
+    raw.close()
+    row = ["ten cells", str(len(calls)), *(f"{1e3 * t:.1f}" for t in (floor, ours, ours - floor))]
+    table("A warm %%scidb cell", ["cell", "requests", "bare ms", "ms", "ms over"], [row])

@@ -1,14 +1,18 @@
-"""Decoding and encoding alone, beside memcpy."""
+"""Decoding and encoding alone, beside memcpy, and decoding of strings beside SciDB-Py's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
+import scidb_magic  # isort: skip  # noqa: F401 - the import adapter, before scidbpy
 import numpy as np
+import scidbpy
 
 from scidb_magic.wire import binary, kernels
+from scidb_magic.wire.columns import Column
 from scidb_magic.wire.schema import Attribute
 from tests.bench.cases import columns
 from tests.bench.timing import best, table
@@ -25,12 +29,19 @@ def loops(compiled: bool) -> Iterator[None]:
         kernels.WORTH_LOADING = before
 
 
+def schema(made: Sequence[Column]) -> Any:
+    """SciDB-Py's, which decodes the rows."""
+    attributes = ", ".join(f"{column.name}:{column.type} not null" for column in made)
+    return scidbpy.Schema.fromstring(f"<{attributes}>[row=0:*]")
+
+
 def measure(cells: int, rounds: int) -> None:
     rows = []
     for name, made in columns(cells).items():
         body = binary.encode(made)
         attributes = [Attribute(c.name, c.type, c.nullable) for c in made]
         size = len(body) / 1e6
+        theirs = best(partial(schema(made).frombytes, body), 1) if name == "string" else 0.0
         copied = best(np.frombuffer(body, np.uint8).copy, rounds)
         for compiled in (True, False) if kernels.compiled() else (False,):
             with loops(compiled):
@@ -38,5 +49,6 @@ def measure(cells: int, rounds: int) -> None:
                 encoded = best(partial(binary.encode, made), rounds)
             rates = [f"{size / t:,.0f}" for t in (copied, decoded, encoded)]
             rows.append([f"{name}{', [fast]' * compiled}", f"{size:.1f}", *rates, f"{decoded / copied:.1f}"])
-    heads = ["rows", "MB", "memcpy MB/s", "decode MB/s", "encode MB/s", "decode ÷ memcpy"]
+            rows[-1].append(f"{theirs / decoded:.0f}" if theirs else "")
+    heads = ["rows", "MB", "memcpy MB/s", "decode MB/s", "encode MB/s", "decode ÷ memcpy", "scidbpy ÷ decode"]
     table(f"Decode and encode alone, {cells:,} rows", heads, rows)

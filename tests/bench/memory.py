@@ -1,4 +1,4 @@
-"""Peak memory of a large result with strings, in a process of its own."""
+"""Peak memory of a large result with strings: decoded alone, and fetched, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+import scidb_magic
 from scidb_magic.wire import binary
 from scidb_magic.wire.columns import Column
 from scidb_magic.wire.schema import Attribute
@@ -24,7 +25,7 @@ def _peak() -> int:
     return int(found[1]) * 1024
 
 
-def child(size: int) -> None:
+def _decoded(size: int) -> None:
     """Print the result's size and what the process grew by."""
     texts = [f"cell {k:0{ROW_BYTES - 10}d}" for k in range(ROWS)]
     piece = binary.encode([Column("s", "string", pa.array(texts, pa.large_string()))])
@@ -38,14 +39,35 @@ def child(size: int) -> None:
     print(column.values.nbytes, _peak() - before)
 
 
-def measure(size: int) -> None:
-    command = [sys.executable, "-m", "tests.bench.memory", str(size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    result, grown = map(int, done.stdout.split())
-    heads = ["strings", "result MB", "peak MB", "peak ÷ result"]
-    row = ["decoded in pieces", f"{result / 1e6:.0f}", f"{grown / 1e6:.0f}", f"{grown / result:.2f}"]
-    table("Peak memory, the process before it not counted", heads, [row])
+def _fetched(size: int, url: str, format: str, form: str) -> None:
+    """The same for a whole fetch, the coordinates of the cells with it."""
+    query = "build(<s:string>[i=0:{}], 'a text of some length, as they are: ' + string(i))"
+    with scidb_magic.connect(url, format=format, max_result_bytes=2 * size) as session:
+        session.fetch(query.format(99), form)
+        before = _peak()
+        result = session.fetch(query.format(size // 52), form)
+        grown = _peak() - before
+    whole = result if form == "arrow" else pa.Table.from_pandas(result, preserve_index=False)
+    print(whole.nbytes, grown)
 
+
+def measure(size: int, url: str) -> None:
+    cases = {
+        "decoded in pieces": [],
+        **{f"fetched, {how}, {form}": [url, how, form] for how in FORMATS for form in FORMS},
+    }
+    rows = []
+    for name, arguments in cases.items():
+        command = [sys.executable, "-m", "tests.bench.memory", str(size), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        result, grown = map(int, done.stdout.split())
+        rows.append([name, f"{result / 1e6:.0f}", f"{grown / 1e6:.0f}", f"{grown / result:.2f}"])
+    heads = ["strings", "result MB", "peak MB", "peak ÷ result"]
+    table("Peak memory, the process before it not counted", heads, rows)
+
+
+FORMATS, FORMS = ("binary", "arrow"), ("arrow", "dataframe")
 
 if __name__ == "__main__":
-    child(int(sys.argv[1]))
+    given = sys.argv[2:]
+    _fetched(int(sys.argv[1]), *given) if given else _decoded(int(sys.argv[1]))
