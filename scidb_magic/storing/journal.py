@@ -15,9 +15,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scidb_magic.session.connection import Connection
 
 log = logging.getLogger("scidb_magic")
+_EMBEDDED = "embedded:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,18 @@ class Journal:
     def __init__(self, url: str, array: str, folder: Path | None = None) -> None:
         self._folder = folder
         self._name = hashlib.sha256(f"{url}\n{array}".encode()).hexdigest()[:32] + ".jsonl"
+
+    @classmethod
+    def of(cls, connection: Connection, array: str) -> Journal:
+        """That of an array on the server of a connection.
+
+        A server of our own has another port each time it is started; its folder stays the same.
+        """
+        url = connection.settings.url or ""
+        if url.startswith(_EMBEDDED):
+            folder = url.removeprefix(_EMBEDDED)
+            return cls(_EMBEDDED + (str(Path(folder).absolute()) if folder else ""), array)
+        return cls(connection.status().url or "", array)
 
     def entries(self) -> dict[str, Entry]:
         """The last entry of each file, by its path."""

@@ -64,7 +64,8 @@ def load(
     except BaseException as error:
         # Whatever stopped it: what is in is told with it.
         error.__dict__["loaded"] = Loaded(target, tuple(done), len(found))
-        if isinstance(error, ScidbMagicError | KeyboardInterrupt) and done and not strict:
+        ours = isinstance(error, ScidbMagicError | KeyboardInterrupt) and not isinstance(error, UploadError)
+        if ours and done:
             connection.notify(f"{_in(done, len(found))} The same call goes on from there.")
         raise
     return Loaded(target, tuple(done), len(found))
@@ -119,7 +120,7 @@ class _Array:
         self._identity = self._storing.identity(target) if self._there else ""
         self._versions = self._storing.versions(target) if self._there else {}
         self._next: int | None = None
-        self._journal = Journal(connection.status().url or "", target)
+        self._journal = Journal.of(connection, target)
         self._known = self._journal.entries()
 
     def load(

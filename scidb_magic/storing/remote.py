@@ -74,7 +74,7 @@ class ServerFiles:
         self._schema = there
         self._identity = self._storing.identity(target)
         self._versions = self._storing.versions(target)
-        self._journal = Journal(connection.status().url or "", target)
+        self._journal = Journal.of(connection, target)
         self._known = self._journal.entries()
         self._instances = len(connection.text("project(list('instances'), instance_id)").splitlines())
 
@@ -141,8 +141,10 @@ class ServerFiles:
         line = self._connection.text(f"project({first} tuple_no = 0 and dst_instance_id = 0), a0, error)")
         name, _, rest = line.rstrip("\n").partition("\t")
         # SciDB escapes the tabs of a field in its tsv.
-        rest = rest.replace("\\t", "\t").removeprefix("long\t")
-        return [name, *(rest.split("\t" if separator == "\\t" else separator) if rest != "\\N" else [])]
+        rest = rest.replace("\\t", "\t")
+        if rest == "\\N":
+            return [name]
+        return [name, *rest[len("long") + 1 :].split("\t" if separator == "\\t" else separator)]
 
     @contextmanager
     def _lines(self, paths: Sequence[str], width: int) -> Iterator[str]:

@@ -87,6 +87,15 @@ def test_the_same_again_goes_on(embedded_factory: Any, make: Any, files: list[Pa
     assert journal.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_embedded_server_that_was_started_again(make: Any, files: list[Path], tmp_path: Path) -> None:
+    """It has another port each time, and the same folder."""
+    for expected in ("loaded", "skipped"):
+        session = make(f"embedded:{tmp_path / 'data'}")
+        (file,) = session.load(files[0], "A").files
+        assert file.state == expected
+        session.close()
+
+
 def test_a_file_that_has_changed_is_said(embedded_factory: Any, make: Any, files: list[Path]) -> None:
     session = make(embedded_factory().url)
     session.load(files[:2], "A")
