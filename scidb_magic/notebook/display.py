@@ -76,7 +76,7 @@ def result(data: Any, complete: bool = True) -> None:
 
 def footer(data: Any) -> None:
     """The line that says that a result has more rows than `data`."""
-    note(f"The result has more than these {_rows(data):,} rows; --all or -o NAME brings the whole.")
+    note(f"The result has more than these {rows(data):,} rows; --all or -o NAME brings the whole.")
 
 
 def done(label: str, quiet: bool = False) -> None:
@@ -85,7 +85,7 @@ def done(label: str, quiet: bool = False) -> None:
         note(f"done: {label}")
 
 
-def _rows(data: Any) -> int:
+def rows(data: Any) -> int:
     """Rows of a DataFrame, an Arrow table, a NumPy array or an xarray Dataset."""
     number = getattr(data, "num_rows", None)
     if number is not None:

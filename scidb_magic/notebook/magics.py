@@ -23,7 +23,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from traitlets import TraitType
 
 from scidb_magic.errors import MagicUsageError, QueryError, QueryInterrupted, ScidbMagicError
-from scidb_magic.notebook import failure, kernel, options, runner, shared, subcommands
+from scidb_magic.notebook import failure, history, kernel, options, runner, shared, subcommands
 from scidb_magic.notebook.catalogue import Catalogue
 from scidb_magic.notebook.completion import Completer
 from scidb_magic.notebook.suggestions import suggestion
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _COMMAND = re.compile(r"([A-Za-z_]\w*)\s*(\(?)")
 _BARE_WORD = re.compile(r"[A-Za-z_]\w*;?$")
+_RERUN = re.compile(r"rerun\s+(\S+)$")
 _URL = re.compile(r"(https?://|embedded:)")
 
 
@@ -107,6 +108,8 @@ class SciDBMagics(Magics):
                     "These options are for AFL; a subcommand takes its own behind its name."
                 )
             return subcommands.run(command or "status", text[len(command or "") :], scope)
+        if again := _RERUN.match(text):
+            return runner.run_line(history.statements.source(again[1]), chosen, scope, variables)
         if _BARE_WORD.match(text):
             raise MagicUsageError(_no_subcommand(text.rstrip(";")))
         return runner.run_line(text, chosen, scope, variables)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scidb_magic.afl import script
 from scidb_magic.errors import BindingError, MagicUsageError, QueryInterrupted, ScidbMagicError
-from scidb_magic.notebook import binding, display, failure, shared
+from scidb_magic.notebook import binding, display, failure, history, shared
 from scidb_magic.notebook.options import Options
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Step:
     Attributes
     ----------
     bound : Bound
+    source : str
+        As it stands in the cell.
     label : str
         How the statement is called in messages: its outer operator.
     fetched : bool
@@ -33,6 +35,7 @@ class Step:
     """
 
     bound: binding.Bound
+    source: str
     label: str
     fetched: bool
     how: dict[str, Any]
@@ -57,17 +60,16 @@ def run_cell(
     if options.output and steps and not steps[-1].fetched:
         raise MagicUsageError(f"-o takes the result of the last statement, and {steps[-1].label} has none.")
     for number, step in enumerate(steps):
-        with _short_errors(cell, steps, number):
+        with _running(cell, steps, number) as entry:
             if not step.fetched:
                 _execute(session, step, options)
             elif options.output and step is steps[-1]:
-                variables[options.output] = _fetch(session, step, options)
+                variables[options.output] = _fetch(session, step, options, entry)
             elif options.all:
-                display.result(_fetch(session, step, options))
+                display.result(_fetch(session, step, options, entry))
             else:
                 limit = options.limit or session.settings.display_limit
-                preview = session.preview(step.bound.text, limit, options.form, **step.how)
-                display.result(preview.data, preview.complete)
+                display.result(*_preview(session, step, limit, options, entry))
 
 
 def run_line(
@@ -84,15 +86,15 @@ def run_line(
     step = steps[0]
     if options.output and not step.fetched:
         raise MagicUsageError(f"-o takes a result, and {step.label} has none.")
-    with _short_errors(text, steps, 0):
+    with _running(text, steps, 0) as entry:
         if not step.fetched:
             return _execute(session, step, options)
         if options.limit:
-            preview = session.preview(step.bound.text, options.limit, options.form, **step.how)
-            if not preview.complete:
-                display.footer(preview.data)
-            return preview.data
-        result = _fetch(session, step, options)
+            data, complete = _preview(session, step, options.limit, options, entry)
+            if not complete:
+                display.footer(data)
+            return data
+        result = _fetch(session, step, options, entry)
     if options.output is None:
         return result
     variables[options.output] = result
@@ -100,10 +102,11 @@ def run_line(
 
 
 @contextmanager
-def _short_errors(cell: str, steps: Sequence[Step], number: int) -> Iterator[None]:
-    """An error of statement `number` is shown with its place in the cell, and with what ran before it."""
+def _running(cell: str, steps: Sequence[Step], number: int) -> Iterator[history.Entry]:
+    """Statement `number` runs: an error is shown with its place in the cell, and with what ran before it."""
     try:
-        yield
+        with history.statements.statement(steps[number].source) as entry:
+            yield entry
     except (ScidbMagicError, QueryInterrupted) as error:
         where = failure.place(error, cell, steps[number].bound)
         before = failure.progress([step.label for step in steps[:number]], len(steps))
@@ -124,10 +127,10 @@ def _steps(session: ManagedSession, cell: str, options: Options, scope: Mapping[
     except BindingError as error:
         failure.shorten(error, failure.excerpt(cell, error.position, error.length))
         raise
-    return [_step(bound, sent, options) for bound in statements]
+    return [_step(bound, cell, sent, options) for bound in statements]
 
 
-def _step(bound: binding.Bound, sent: Mapping[str, Attachment], options: Options) -> Step:
+def _step(bound: binding.Bound, cell: str, sent: Mapping[str, Attachment], options: Options) -> Step:
     bare = script.split(bound.text)[0].bare
     how = {
         "retry": options.retry,
@@ -135,7 +138,9 @@ def _step(bound: binding.Bound, sent: Mapping[str, Attachment], options: Options
         "attachments": [sent[filling.text] for filling in bound.fillings if filling.text in sent],
     }
     label = script.outer_operator(bare) or " ".join(bare.split()[:2])
-    return Step(bound, label, script.has_result(bare) and not options.no_fetch, how)
+    start, length = bound.origin(len(bound.text) - 1)
+    source = cell[bound.start : start + length]
+    return Step(bound, source, label, script.has_result(bare) and not options.no_fetch, how)
 
 
 def _execute(session: ManagedSession, step: Step, options: Options) -> None:
@@ -143,5 +148,15 @@ def _execute(session: ManagedSession, step: Step, options: Options) -> None:
     display.done(step.label, options.quiet)
 
 
-def _fetch(session: ManagedSession, step: Step, options: Options) -> Any:
-    return session.fetch(step.bound.text, options.form, order=options.order, **step.how)
+def _fetch(session: ManagedSession, step: Step, options: Options, entry: history.Entry) -> Any:
+    data = session.fetch(step.bound.text, options.form, order=options.order, **step.how)
+    entry.rows = display.rows(data)
+    return data
+
+
+def _preview(
+    session: ManagedSession, step: Step, limit: int, options: Options, entry: history.Entry
+) -> tuple[Any, bool]:
+    preview = session.preview(step.bound.text, limit, options.form, **step.how)
+    entry.rows = display.rows(preview.data)
+    return preview.data, preview.complete

@@ -11,7 +11,7 @@ from typing import Any
 from scidb_magic.afl.literals import quote
 from scidb_magic.afl.operators import OPERATORS
 from scidb_magic.errors import MagicUsageError
-from scidb_magic.notebook import binding, credentials, display, failure, options, shared, status
+from scidb_magic.notebook import binding, credentials, display, failure, history, options, shared, status
 from scidb_magic.notebook.progress import Progress
 from scidb_magic.session.settings import SETTINGS
 
@@ -205,6 +205,24 @@ def _last_error() -> None:
     display.text("\n".join(lines))
 
 
+def _history(*words: str) -> None:
+    found = history.statements.entries(" ".join(words))
+    if not found:
+        display.note("No statement of this kernel fits." if words else "No statement yet in this kernel.")
+        return
+    heads = ("number", "began", "seconds", "rows", "outcome", "statement")
+    rows = [
+        (each.number, status.moment(each.began), _seconds(each.seconds), each.rows, each.outcome, each.source)
+        for each in found
+    ]
+    display.table(heads, [(*row[:-1], " ".join(str(row[-1]).split())) for row in rows])
+    display.note("%scidb rerun NUMBER runs one of them again.")
+
+
+def _seconds(taken: float | None) -> str:
+    return "" if taken is None else f"{taken:.2f}"
+
+
 def _config(pattern: str = "*") -> None:
     session = shared.session()
     rows = []
@@ -257,6 +275,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "operators": Subcommand(_operators, "the operators that the server has", "[PATTERN]", 1),
     "help": Subcommand(_help, "this manual, or an operator's arguments", "[OPERATOR]", 1),
     "last_error": Subcommand(_last_error, "all that is known of the last error: code, the server's text"),
+    "history": Subcommand(
+        _history, "the statements of this kernel: time, duration, rows, outcome", "[TEXT]", MANY
+    ),
     "config": Subcommand(_config, "the settings: value, where it comes from, meaning", "[PATTERN]", 1),
 }
 
@@ -267,6 +288,7 @@ SciDB in a notebook: one session a kernel, which looks after itself.
   x = %scidb AFL
   %%scidb [options]       run the statements of the cell, ';' between them, and show each result
   %scidb                  show the session's status
+  %scidb rerun NUMBER     run a statement of %scidb history again
 
 Options of %scidb and %%scidb, before the AFL:
 {options}
