@@ -10,7 +10,9 @@ import html
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from IPython.display import display
@@ -29,12 +31,27 @@ def note(text: str) -> None:
     bundle(text, _NOTE.format(html.escape(text)))
 
 
+_elsewhere = threading.local()
+
+
+@contextmanager
+def notices_to(tell: Callable[[str], object]) -> Iterator[None]:
+    """Meanwhile the notices of this thread go to `tell`."""
+    _elsewhere.tell = tell
+    try:
+        yield
+    finally:
+        del _elsewhere.tell
+
+
 def notice(text: str) -> None:
     """A notice of the session: shown in the running cell, or logged where there is none.
 
     Output of another thread would land in whichever cell happens to run.
     """
-    if threading.current_thread() is threading.main_thread():
+    if hasattr(_elsewhere, "tell"):
+        _elsewhere.tell(text)
+    elif threading.current_thread() is threading.main_thread():
         note(text)
     else:
         log.warning("%s", text)
@@ -45,9 +62,9 @@ def text(lines: str) -> None:
     bundle(lines, _PRE.format(html.escape(lines)))
 
 
-def bundle(plain: str, markup: str) -> None:
-    """One output in two forms."""
-    _display({"text/plain": plain, "text/html": markup}, raw=True)
+def bundle(plain: str, markup: str, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """One output in two forms, and in `more`, by MIME type."""
+    _display({"text/plain": plain, "text/html": markup, **more}, raw=True)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

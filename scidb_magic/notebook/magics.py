@@ -23,7 +23,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 from traitlets import TraitType
 
 from scidb_magic.errors import MagicUsageError, QueryError, QueryInterrupted, ScidbMagicError
-from scidb_magic.notebook import failure, history, kernel, options, runner, shared, subcommands
+from scidb_magic.notebook import failure, history, kernel, options, runner, shared, status, subcommands
 from scidb_magic.notebook.catalogue import Catalogue
 from scidb_magic.notebook.completion import Completer
 from scidb_magic.notebook.suggestions import suggestion
@@ -136,6 +136,7 @@ def unload(shell: InteractiveShell) -> None:
     magics.completer.unregister()
     magics.catalogue.stop()
     kernel.unwatch(shell)
+    status.close()
     shared.let_go()
 
 

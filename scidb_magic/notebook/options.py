@@ -66,6 +66,7 @@ class Options:
     no_fetch: bool = False
     retry: str | None = None
     namespace: str | None = None
+    progress_after: float | None = None
     quiet: bool = False
     help: bool = False
 
@@ -80,6 +81,16 @@ def _count(word: str) -> int:
     number = int(word.replace("_", "")) if word.replace("_", "").isdecimal() else 0
     if number < 1:
         raise ValueError("a number of rows from 1 on")
+    return number
+
+
+def _seconds(word: str) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
+    if not number >= 0:
+        raise ValueError("a number of seconds")
     return number
 
 
@@ -111,6 +122,12 @@ QUERY: Mapping[str, Option] = {
         words=RETRY,
     ),
     "--namespace": Option("namespace", "namespace of unqualified array names", "NS"),
+    "--progress-after": Option(
+        "progress_after",
+        "show the progress of what takes longer, in seconds (setting progress_after)",
+        "SECONDS",
+        _seconds,
+    ),
     "--quiet": Option("quiet", "print no 'done' lines"),
     "--help": Option("help", "show the manual", short="-h"),
 }

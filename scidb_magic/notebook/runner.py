@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scidb_magic.afl import script
 from scidb_magic.errors import BindingError, MagicUsageError, QueryInterrupted, ScidbMagicError
-from scidb_magic.notebook import binding, display, failure, history, shared
+from scidb_magic.notebook import binding, display, failure, history, progress, shared
 from scidb_magic.notebook.options import Options
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run_cell(
     if options.output and steps and not steps[-1].fetched:
         raise MagicUsageError(f"-o takes the result of the last statement, and {steps[-1].label} has none.")
     for number, step in enumerate(steps):
-        with _running(cell, steps, number) as entry:
+        with _running(session, cell, steps, number, options) as entry:
             if not step.fetched:
                 _execute(session, step, options)
             elif options.output and step is steps[-1]:
@@ -86,7 +86,7 @@ def run_line(
     step = steps[0]
     if options.output and not step.fetched:
         raise MagicUsageError(f"-o takes a result, and {step.label} has none.")
-    with _running(text, steps, 0) as entry:
+    with _running(session, text, steps, 0, options) as entry:
         if not step.fetched:
             return _execute(session, step, options)
         if options.limit:
@@ -102,10 +102,17 @@ def run_line(
 
 
 @contextmanager
-def _running(cell: str, steps: Sequence[Step], number: int) -> Iterator[history.Entry]:
+def _running(
+    session: ManagedSession, cell: str, steps: Sequence[Step], number: int, options: Options
+) -> Iterator[history.Entry]:
     """Statement `number` runs: an error is shown with its place in the cell, and with what ran before it."""
+    label = f"statement {number + 1} of {len(steps)}" if len(steps) > 1 else progress.RUNNING
+    after = session.settings.progress_after if options.progress_after is None else options.progress_after
     try:
-        with history.statements.statement(steps[number].source) as entry:
+        with (
+            progress.task(label, after, session.cancel),
+            history.statements.statement(steps[number].source) as entry,
+        ):
             yield entry
     except (ScidbMagicError, QueryInterrupted) as error:
         where = failure.place(error, cell, steps[number].bound)

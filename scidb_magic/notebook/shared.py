@@ -6,21 +6,23 @@ The session itself is that of `scidb_magic.api`: magics, Python calls and the Sc
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scidb_magic.errors import SettingError
-from scidb_magic.notebook import display
+from scidb_magic.notebook import display, progress
 
 if TYPE_CHECKING:
     from scidb_magic.api import ManagedSession
 
 
 def session() -> ManagedSession:
-    """The shared session; its notices appear in the notebook."""
+    """The shared session; its notices and its progress appear in the notebook."""
     from scidb_magic import api
 
     found = api.current()
     found.notify = display.notice
+    found.connection.watching = partial(progress.watching, found.connection)
     return found
 
 
@@ -64,3 +66,4 @@ def let_go() -> None:
         found = api.current()
         found.release()
         found.notify = display.log.warning
+        found.connection.watching = contextlib.nullcontext

@@ -11,8 +11,19 @@ from typing import Any
 from scidb_magic.afl.literals import quote
 from scidb_magic.afl.operators import OPERATORS
 from scidb_magic.errors import MagicUsageError
-from scidb_magic.notebook import binding, credentials, display, failure, history, options, shared, status
-from scidb_magic.notebook.progress import Progress
+from scidb_magic.notebook import (
+    actions,
+    binding,
+    credentials,
+    display,
+    failure,
+    history,
+    options,
+    progress,
+    shared,
+    status,
+)
+from scidb_magic.notebook.units import moment
 from scidb_magic.session.settings import SETTINGS
 
 _ARRAY_NAME = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)?(@\d+)?$")
@@ -81,7 +92,7 @@ def _head(name: str) -> str:
 
 
 def _status() -> None:
-    status.show(shared.session().status())
+    status.show()
 
 
 def _connect(url: str | None = None, **given: Any) -> None:
@@ -100,7 +111,7 @@ def _slots() -> None:
         display.table(
             ("slot", "session", "owner", "notebook", "process", "since"),
             [
-                (slot.number, slot.sid, slot.owner, slot.notebook, slot.pid, status.moment(slot.since))
+                (slot.number, slot.sid, slot.owner, slot.notebook, slot.pid, moment(slot.since))
                 for slot in taken
             ],
         )
@@ -115,27 +126,15 @@ def _slots() -> None:
 
 
 def _release(orphans: bool = False) -> None:
-    if not orphans:
-        shared.session().release()
-        display.note("No slot is held; the next query takes one.")
-        return
-    freed, left = shared.session().release_orphans()
-    display.note(f"{freed} orphaned {'slot is' if freed == 1 else 'slots are'} free again.")
-    if left:
-        display.note(
-            f"{left} could not be proved to be yours still and {'is' if left == 1 else 'are'} left to the"
-            " server, which takes them back when it is full."
-        )
+    display.note((actions.release_orphans if orphans else actions.release)(shared.session()))
 
 
 def _reconnect() -> None:
-    shared.session().reconnect()
-    display.note("A new session holds a slot.")
+    display.note(actions.reconnect(shared.session()))
 
 
 def _cancel() -> None:
-    cancelled = shared.session().cancel()
-    display.note("The running query was cancelled." if cancelled else "No query is running.")
+    display.note(actions.cancel(shared.session()))
 
 
 def _arrays(pattern: str = "*") -> None:
@@ -183,12 +182,13 @@ def _help(operator: str = "") -> None:
 def _load(*paths: str, into: str | None = None, dims: str | None = None, **switches: Any) -> None:
     if not paths or into is None:
         raise MagicUsageError(f"Which files, and into which array? It is: {_head('load')}.")
-    with Progress() as progress:
-        loaded = shared.session().load(
+    session = shared.session()
+    with progress.task("loading", session.settings.progress_after, session.cancel) as task:
+        loaded = session.load(
             paths,
             into,
             dims=[name.strip() for name in dims.split(",")] if dims else None,
-            on_file=progress.show,
+            on_file=task.step,
             **switches,
         )
     display.text(str(loaded))
@@ -212,7 +212,7 @@ def _history(*words: str) -> None:
         return
     heads = ("number", "began", "seconds", "rows", "outcome", "statement")
     rows = [
-        (each.number, status.moment(each.began), _seconds(each.seconds), each.rows, each.outcome, each.source)
+        (each.number, moment(each.began), _seconds(each.seconds), each.rows, each.outcome, each.source)
         for each in found
     ]
     display.table(heads, [(*row[:-1], " ".join(str(row[-1]).split())) for row in rows])

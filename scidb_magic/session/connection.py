@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
@@ -47,19 +48,23 @@ class Connection:
     ----------
     last_words : callable
         Answers statements to run for their effect before the slot is given back for good.
+    watching : callable
+        Makes a context manager, entered around each statement; what it yields, if anything, is called now and
+        then in the main thread while that waits for the statement.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] = log.warning) -> None:
         self.settings = settings
         self.notify = notify
         self.last_words: Callable[[], Iterable[str]] = tuple
+        self.watching: Callable[[], AbstractContextManager[Callable[[], object] | None]] = nullcontext
         self._keeper = SlotKeeper(settings, self._tell)
         self._pid = os.getpid()
         self._attempts = Attempts(self._keeper, self._tell)
         self._watch = IdleWatch(self._look_after)
         self._turn = threading.Lock()
         self._owner: int | None = None
-        self._running = False
+        self._running: str | None = None
         self._cancelled = threading.Event()
         self._abilities = Abilities()
 
@@ -190,6 +195,20 @@ class Connection:
         return self._keeper.closing
 
     @property
+    def running(self) -> str | None:
+        """The statement that runs just now; empty where work of another kind has the session."""
+        return self._running
+
+    @property
+    def on_change(self) -> Callable[[], object]:
+        """Called when the state has changed, in whatever thread; it must neither wait nor raise."""
+        return self._keeper.on_change
+
+    @on_change.setter
+    def on_change(self, on_change: Callable[[], object]) -> None:
+        self._keeper.on_change = on_change
+
+    @property
     def busy(self) -> bool:
         """Whether a statement runs, in whatever thread."""
         return self._turn.locked()
@@ -199,7 +218,7 @@ class Connection:
 
         Between two requests of a statement nothing runs that could be cancelled: its next one is not sent.
         """
-        if not self._running:
+        if self._running is None:
             return False
         self._cancelled.set()
         session = self._keeper.session
@@ -227,7 +246,7 @@ class Connection:
                 lifecycle.unregister(self)
             self.rest()
             return
-        self._keeper.give_back(running=self._running)
+        self._keeper.give_back(running=self._running is not None)
         if self._turn.acquire(blocking=False):
             try:
                 if self._keeper.holds_nothing:
@@ -255,7 +274,7 @@ class Connection:
     def close(self) -> None:
         """Give everything back for good: at the end of the process, or when the settings change."""
         words = [*self._attempts.last_words(), *self.last_words()]
-        self._keeper.close(running=self._running, last_words=words)
+        self._keeper.close(running=self._running is not None, last_words=words)
         lifecycle.unregister(self)
 
     def reopen(self) -> None:
@@ -267,7 +286,7 @@ class Connection:
         self._pid = os.getpid()
         self._turn = threading.Lock()
         self._owner = None
-        self._running = False
+        self._running = None
         self._attempts.forget()
         self._watch.forget()
         self._keeper.forget()
@@ -331,15 +350,17 @@ class Connection:
             lifecycle.register(self)
             # Of this statement alone: one that was abandoned keeps its own, which stays set.
             cancelled = self._cancelled = threading.Event()
-            self._running = True
-            return interruptible(
-                lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
-                self._interrupt,
-                self._keeper.retire,
-            )
+            self._running = statement
+            with self.watching() as tick:
+                return interruptible(
+                    lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
+                    self._interrupt,
+                    self._keeper.retire,
+                    tick,
+                )
         finally:
             self._owner = None
-            self._running = False
+            self._running = None
             if self._keeper.state == "running":
                 self._keeper.set_state("idle")
 

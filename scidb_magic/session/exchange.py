@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from scidb_magic.afl.literals import quote
 from scidb_magic.errors import QueryError, ResultTooLarge, ScidbMagicError, UploadError
@@ -63,8 +63,7 @@ class Query:
     auxiliary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """Bytes of a result that have come, or of an upload that have gone, and of how many, if that is known."""
 
     done: int

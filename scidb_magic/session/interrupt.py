@@ -18,6 +18,9 @@ log = logging.getLogger("scidb_magic")
 CANCEL_EVERY = 0.5
 """Seconds."""
 
+TICK_EVERY = 0.2
+"""Seconds."""
+
 CANCELLED = "SCIDB_LE_QUERY_CANCELLED"
 
 _here = threading.local()
@@ -35,7 +38,12 @@ def in_waiting_thread(call: Callable[[], object]) -> None:
         mailbox.put(call)
 
 
-def interruptible(work: Callable[[], T], cancel: Callable[[], bool], abandon: Callable[[], object]) -> T:
+def interruptible(
+    work: Callable[[], T],
+    cancel: Callable[[], bool],
+    abandon: Callable[[], object],
+    tick: Callable[[], object] | None = None,
+) -> T:
     """Run `work` in a thread of its own, so that the main thread can hear the user.
 
     An interrupt arrives only in the main thread; elsewhere `work` is simply called.
@@ -49,6 +57,8 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], bool], abandon: Ca
         is not at it, and nobody is waited for.
     abandon : callable
         Called at the second interrupt; `work` is not waited for any more.
+    tick : callable, optional
+        Called now and then in the main thread while it waits.
 
     Raises
     ------
@@ -71,7 +81,7 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], bool], abandon: Ca
             failures.append(failure)
         finally:
             done.set()
-            mailbox.put(lambda: None)
+            mailbox.put(_nothing)
 
     def ended(within: float | None = None) -> bool:
         while not (done.is_set() and mailbox.empty()):
@@ -92,7 +102,8 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], bool], abandon: Ca
         except RuntimeError:
             # Python 3.12 starts no thread once the interpreter is ending: a query in somebody's atexit.
             return work()
-        ended()
+        while not ended(TICK_EVERY if tick else None):
+            mailbox.put(tick or _nothing)
     except KeyboardInterrupt:
         try:
             if not cancel():
@@ -110,6 +121,10 @@ def interruptible(work: Callable[[], T], cancel: Callable[[], bool], abandon: Ca
     if failures:
         raise failures[0]
     return results[0]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _outcome(failures: list[BaseException]) -> QueryInterrupted:

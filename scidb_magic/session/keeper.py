@@ -71,6 +71,8 @@ class SlotKeeper:
         Sessions left to shim's reaping, because they may be somebody else's by now.
     state, since : str, datetime
         See `scidb_magic.session.status.SessionStatus`.
+    on_change : callable
+        Called when the state has changed, in whatever thread, also in a signal handler.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
@@ -81,6 +83,7 @@ class SlotKeeper:
         self.state = "unconnected"
         self.since = datetime.now(timezone.utc)
         self.closing = False
+        self.on_change: Callable[[], object] = lambda: None
         self._settings = settings
         self._notify = notify
         self._begin()
@@ -239,6 +242,7 @@ class SlotKeeper:
     def set_state(self, state: str) -> None:
         if state != self.state:
             self.state, self.since = state, datetime.now(timezone.utc)
+            self.on_change()
 
     def slots(self) -> list[Slot]:
         """All slots as the server lists them, or those that the ledger knows where it does not."""

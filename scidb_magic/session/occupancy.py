@@ -78,23 +78,37 @@ def release_orphans(client: ShimClient) -> tuple[int, int]:
 
 
 def _slot(number: int | None, prefix: str | None, entry: Entry | None, own: str | None) -> Slot:
-    if own is not None and prefix == own:
-        return Slot(number, prefix, "mine", _called(entry), os.getpid(), _since(entry))
     if entry is None:
-        return Slot(number, prefix, "other")
+        mine = own is not None and prefix == own
+        return Slot(number, prefix, "mine" if mine else "other", pid=os.getpid() if mine else None)
+    return Slot(
+        number,
+        prefix,
+        _owner(entry, own),
+        _called(entry),
+        entry.pid,
+        entry.kernel,
+        _moment(entry.taken),
+        _moment(entry.used),
+    )
+
+
+def _owner(entry: Entry, own: str | None) -> str:
+    if own is not None and entry.sid[:6] == own:
+        return "mine"
     gone = holder.alive(entry.host, entry.pid, entry.started) is False
-    return Slot(number, prefix, "orphan" if gone else "notebook", _called(entry), entry.pid, _since(entry))
+    return "orphan" if gone else "notebook"
 
 
-def _called(entry: Entry | None) -> str | None:
+def _called(entry: Entry) -> str | None:
     """The notebook's name, or what else tells it from others."""
-    if entry is None or entry.notebook is not None or entry.kernel is None:
-        return entry.notebook if entry else None
+    if entry.notebook is not None or entry.kernel is None:
+        return entry.notebook
     return f"kernel {entry.kernel[:8]}"
 
 
-def _since(entry: Entry | None) -> datetime | None:
-    return datetime.fromtimestamp(entry.taken, timezone.utc) if entry else None
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)
 
 
 def _told(client: ShimClient) -> str:

@@ -134,6 +134,9 @@ class Settings:
         choices=FORMATS,
         live=True,
     )
+    progress_after: float = _row(
+        1.0, "Seconds after which a running statement shows its progress.", live=True, least=0
+    )
     display_limit: int = _row(1000, "Rows shown of a result that is only displayed.", live=True, least=1)
     max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.", live=True, least=1)
 

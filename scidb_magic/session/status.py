@@ -61,8 +61,10 @@ class Slot:
     notebook : str or None
     pid : int or None
         Of the process that holds it, where that is known.
-    since : datetime or None
-        When it was taken (UTC), where that is known.
+    kernel : str or None
+        Id of the Jupyter kernel that holds it, where that is known.
+    since, used : datetime or None
+        When it was taken, and last used (UTC), where that is known.
     """
 
     number: int | None
@@ -70,4 +72,6 @@ class Slot:
     owner: str
     notebook: str | None = None
     pid: int | None = None
+    kernel: str | None = None
     since: datetime | None = None
+    used: datetime | None = None

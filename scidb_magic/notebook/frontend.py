@@ -1,0 +1,42 @@
+"""What the place can do where outputs are shown, as far as the kernel tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+ROW = {"flex_flow": "wrap", "align_items": "center"}
+"""Layout of widgets in a row that is broken where the window is narrow."""
+
+
+def in_kernel() -> bool:
+    """Whether this is a kernel's shell, and not that of a terminal."""
+    return _kernel() is not None
+
+
+def hears_buttons() -> bool:
+    """Whether a button can act while a cell runs: in JupyterLab from 4.4 on with ipykernel from 7 on."""
+    info: dict[str, Any] = getattr(_kernel(), "kernel_info", {})
+    return "kernel subshells" in info.get("supported_features", ())
+
+
+def view(widget: Any) -> dict[str, Any]:
+    """The part of an output that is a widget's view."""
+    return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
+
+
+def close(widget: Any) -> None:
+    """Close a widget with all that is in it, so that nothing of it is kept."""
+    for child in getattr(widget, "children", ()):
+        close(child)
+    for part in ("style", "layout"):
+        if hasattr(widget, part):
+            getattr(widget, part).close()
+    widget.close()
+
+
+def _kernel() -> Any:
+    return getattr(InteractiveShell._instance, "kernel", None)
