@@ -1,7 +1,7 @@
 """What a cell puts out: results, footers, and one-line notes, as text and as HTML.
 
 Tables are drawn by their own library (pandas' formatter, with the user's pandas options); what this
-module adds stands in a line of its own below, so that it is there whatever draws the table.
+module adds stands in lines of its own above and below.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ log = logging.getLogger("scidb_magic")
 _display: Callable[..., object] = display
 
 _NOTE = '<div style="opacity: 0.8">{}</div>'
+_SCHEMA = '<div style="opacity: 0.8; overflow-wrap: anywhere"><code>{}</code></div>'
+_WIDE = '<div style="overflow-x: auto; max-width: 100%">{}</div>'
 _PRE = '<pre style="white-space: pre-wrap; margin: 0">{}</pre>'
 
 
@@ -85,21 +87,33 @@ def _cell(kind: str, word: str) -> str:
 
 
 def result(data: Any, complete: bool = True) -> None:
-    """A result, and a footer where it is not all of it."""
-    _display(data)
-    if not complete:
-        footer(data)
+    """A result with its schema above and, below, how much of it is shown."""
+    below, schema = footer(data, complete), getattr(data, "attrs", {}).get("scidb_schema")
+    if schema is None:
+        _display(data)
+        note(below)
+        return
+    plain, drawn = (repr(data), data._repr_html_()) if rows(data) else ("", "")
+    bundle(
+        "\n".join(filter(None, (schema, plain, below))),
+        f"{_SCHEMA.format(html.escape(schema))}{_WIDE.format(drawn)}{_NOTE.format(html.escape(below))}",
+    )
 
 
-def footer(data: Any) -> None:
-    """The line that says that a result has more rows than `data`."""
-    note(f"The result has more than these {rows(data):,} rows; --all or -o NAME brings the whole.")
+def footer(data: Any, complete: bool) -> str:
+    """How many rows of the result `data` has."""
+    count = rows(data)
+    if not count:
+        return "The result is empty: it has no cells."
+    if complete:
+        return f"rows {count:,} of {count:,}"
+    return f"rows {count:,} of more than {count:,}; --all or -o NAME brings the whole"
 
 
-def done(label: str, quiet: bool = False) -> None:
+def done(sentence: str, quiet: bool = False) -> None:
     """The line for a statement without a result."""
     if not quiet:
-        note(f"done: {label}")
+        note(sentence)
 
 
 def rows(data: Any) -> int:

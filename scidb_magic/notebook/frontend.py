@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -26,6 +28,24 @@ def hears_buttons() -> bool:
 def view(widget: Any) -> dict[str, Any]:
     """The part of an output that is a widget's view."""
     return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
+
+
+def button(name: str, tooltip: str, act: Callable[[], object]) -> Any:
+    """A button that calls `act` in a thread of its own, also while a cell runs, where that `hears_buttons`.
+
+    Raises
+    ------
+    ImportError
+        There is no ipywidgets.
+    """
+    import ipywidgets
+
+    made = ipywidgets.Button(description=name, tooltip=tooltip, layout={"width": "auto"})
+    made.on_click(lambda _: threading.Thread(target=act, name=f"scidb_magic {name}", daemon=True).start())
+    # ipykernel 7.4 sends a click to the shell that has written to the comm last, which is the one that runs
+    # the cell, and not to the one that the front end chose; without this mark it does (its comm/comm.py).
+    vars(made.comm).pop("_reply_subshell_id", None)
+    return made
 
 
 def close(widget: Any) -> None:

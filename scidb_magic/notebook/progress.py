@@ -183,10 +183,7 @@ class _Widget:
         import ipywidgets
 
         self._text = ipywidgets.HTML()
-        button = ipywidgets.Button(
-            description="Cancel", tooltip="Cancel the query on the server", layout={"width": "auto"}
-        )
-        button.on_click(lambda _: threading.Thread(target=cancel, daemon=True).start())
+        button = frontend.button("Cancel", "Cancel the query on the server", cancel)
         self._box = ipywidgets.HBox([self._text, button], layout=frontend.ROW)
         self._handle: Any = None
 

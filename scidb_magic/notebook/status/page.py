@@ -87,11 +87,11 @@ def state(overview: Overview) -> str:
 
 def facts(overview: Overview) -> str:
     """Server, user, counters."""
-    lines = "".join(
-        f"<tr><th {_LEFT}>{html.escape(name)}</th><td {_LEFT}>{html.escape(value)}</td></tr>"
+    told = "".join(
+        f'<div style="overflow-wrap: anywhere"><b>{html.escape(name)}</b> {html.escape(value)}</div>'
         for name, value in session_rows(overview.status)
     )
-    return f"<table><tbody>{lines}</tbody></table>"
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 0 1.5em">{told}</div>'
 
 
 def running(overview: Overview, how_to_end: str) -> str:

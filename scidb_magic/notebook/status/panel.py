@@ -7,7 +7,6 @@ own and tells in the last line what came of it, so neither the kernel nor anothe
 from __future__ import annotations
 
 import html
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +24,9 @@ _BUTTONS = (
     ("Release", "Give the slot back; the next query takes a new one", actions.release),
     ("Release orphans", "Free the slots of your processes that are gone", actions.release_orphans),
 )
-_AUTO = {"width": "auto"}
+
+# The height of a line would be that of a button.
+_DENSE = '<div style="line-height: 1.4">{}</div>'
 
 
 class Panel:
@@ -45,8 +46,7 @@ class Panel:
         self._cancel = self._button("Cancel", "Cancel the running query on the server", actions.cancel)
         self._message = ipywidgets.HTML()
         buttons = [self._button(*row) for row in _BUTTONS]
-        again = ipywidgets.Button(description="Refresh", tooltip="Ask the server for its slots", layout=_AUTO)
-        again.on_click(lambda _: self.changed())
+        again = frontend.button("Refresh", "Ask the server for its slots", self.changed)
         self._running_row = ipywidgets.HBox([self._running, self._cancel], layout=frontend.ROW)
         self.root = ipywidgets.VBox(
             [
@@ -103,16 +103,13 @@ class Panel:
 
     def _draw(self, overview: Overview) -> None:
         for part, draw in zip(self._parts, _PARTS, strict=True):
-            part.value = draw(overview)
+            part.value = _DENSE.format(draw(overview))
         too = ", too" if frontend.hears_buttons() else ""
         self._running.value = page.running(overview, f"Interrupting the kernel (■) cancels it{too}.")
         self._running_row.layout.display = "flex" if overview.running else "none"
 
     def _button(self, name: str, tooltip: str, action: Callable[[Any], str]) -> Any:
-        button = ipywidgets.Button(description=name, tooltip=tooltip, layout=_AUTO)
-
         def act() -> None:
-            button.disabled = True
             self._tell(f"{name} …")
             try:
                 with display.notices_to(self._tell):
@@ -120,11 +117,9 @@ class Panel:
             except (ScidbMagicError, QueryInterrupted) as error:
                 self._tell(failure.headline(error))
             finally:
-                button.disabled = False
                 self.changed()
 
-        button.on_click(lambda _: threading.Thread(target=act, daemon=True).start())
-        return button
+        return frontend.button(name, tooltip, act)
 
     def _tell(self, sentence: str) -> None:
         self._message.value = f'<div role="status">{html.escape(sentence)}</div>'
