@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from scidb_magic.managed import ManagedSession
 from scidb_magic.session import lifecycle
-from scidb_magic.session.settings import resolve, same_session
+from scidb_magic.session.settings import CREDENTIALS, Settings, resolve, same_session
 from scidb_magic.shim.secret import Secret
 
 __all__ = ["ManagedSession", "connect", "current", "forget"]
 
-_VERIFY: dict[bool | str | None, str] = {True: "yes", False: "no"}
 _lock = threading.Lock()
 _shared: ManagedSession | None = None
+
+_given: dict[str, Any] = {}
+"""What was said by name for the shared session, as `resolve` takes it."""
+
+_standing: dict[str, Any] = {}
+"""What holds for every shared session of this process, unless it is said by name: IPython's configuration."""
 
 
 def _after_fork() -> None:
@@ -34,7 +41,7 @@ def connect(
     password: str | None = None,
     http_auth: tuple[str, str] | None = None,
     verify: bool | str | None = None,
-    admin: bool = False,
+    admin: bool | None = None,
     namespace: str | None = None,
     **settings: Any,
 ) -> ManagedSession:
@@ -45,10 +52,11 @@ def connect(
     Parameters
     ----------
     url : str, optional
-        Of shim, or ``"embedded:"``, ``"embedded:DIR"``; else ``$SCIDB_URL``; else shim on this machine if
-        it answers, else the embedded server.
+        Of shim, or ``"embedded:"``, ``"embedded:DIR"``, or the name of a connection in the settings file;
+        else ``$SCIDB_URL``; else shim on this machine if it answers, else the embedded server.
     user, password : str, optional
-        Of SciDB; else from iquery's auth file.
+        Of SciDB; else from iquery's auth file. A password that was typed for the session's user on this
+        server need not be given again.
     http_auth : (user, password), optional
         Of the web server in front of shim.
     verify : bool or str, optional
@@ -60,7 +68,7 @@ def connect(
     ------
     SettingError
     """
-    global _shared
+    # Rebound, so that a traceback with the values of locals shows no password.
     password = password if password is None else Secret(password)
     http_auth = http_auth and (http_auth[0], Secret(http_auth[1]))
     given = {
@@ -69,13 +77,29 @@ def connect(
         "password": password,
         "http_user": http_auth[0] if http_auth else None,
         "http_password": http_auth[1] if http_auth else None,
-        "verify": _VERIFY.get(verify, verify),
-        "admin": admin or None,
+        "verify": verify,
+        "admin": admin,
         "namespace": namespace,
-        **settings,
     }
-    resolved, sources = resolve(given)
+    return use({**given, **settings})
+
+
+def use(given: Mapping[str, Any]) -> ManagedSession:
+    """The shared session with just these settings given; see `connect`.
+
+    Parameters
+    ----------
+    given : mapping
+        Values by name, as they are or as `scidb_magic.session.settings.Said`.
+
+    Raises
+    ------
+    SettingError
+    """
+    global _shared, _given
+    resolved, sources = _with_known_secrets(*planned(given))
     with _lock:
+        _given = dict(given)
         if _shared is not None and not _shared.connection.closed and same_session(_shared.settings, resolved):
             _shared.adopt(resolved, sources)
             return _shared
@@ -90,6 +114,63 @@ def connect(
         return _shared
 
 
+def planned(given: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
+    """The settings, and their sources, that `use` would be asked to put in force.
+
+    Raises
+    ------
+    SettingError
+    """
+    return resolve(given, standing=_standing)
+
+
+def changed(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given for the shared session, with changes; a password is for one user on one server."""
+    kept = dict(_given)
+    for user, secret in CREDENTIALS:
+        if changes.keys() & {"url", user}:
+            kept.pop(secret, None)
+    return {**kept, **changes}
+
+
+def stand(values: Mapping[str, Any]) -> None:
+    """Have values of `Said` hold for this and every later session, below what is given by name.
+
+    Raises
+    ------
+    SettingError
+        Then nothing has changed.
+    """
+    global _standing
+    former, _standing = _standing, {**_standing, **values}
+    if _shared is None or _shared.connection.closed:
+        return
+    try:
+        use(_given)
+    except BaseException:
+        _standing = former
+        raise
+
+
+def unstand() -> None:
+    """From the next `connect` on, only what is given by name counts."""
+    global _standing
+    _standing = {}
+
+
+def _with_known_secrets(resolved: Settings, sources: dict[str, str]) -> tuple[Settings, dict[str, str]]:
+    """The settings with the secrets that the shared session has for the same users on the same server."""
+    if _shared is None or _shared.settings.url != resolved.url:
+        return resolved, sources
+    for user, secret in CREDENTIALS:
+        name = getattr(resolved, user)
+        if name is None or getattr(resolved, secret) is not None or getattr(_shared.settings, user) != name:
+            continue
+        resolved = replace(resolved, **{secret: getattr(_shared.settings, secret)})
+        sources = {**sources, secret: _shared.sources.get(secret, "default")}
+    return resolved, sources
+
+
 def current() -> ManagedSession:
     """The shared session; made with the settings of environment and file if there is none."""
     return connect() if _shared is None or _shared.connection.closed else _shared
@@ -97,8 +178,8 @@ def current() -> ManagedSession:
 
 def forget() -> None:
     """Close the shared session, if there is one; `current` makes a new one."""
-    global _shared
+    global _shared, _given
     with _lock:
-        former, _shared = _shared, None
+        former, _shared, _given = _shared, None, {}
     if former is not None:
         former.close()

@@ -94,6 +94,30 @@ def outer_operator(bare: str) -> str | None:
     return name if len(said) > 1 and said[1].text == "(" else None
 
 
+def operands(bare: str) -> list[str]:
+    """The operands of the outer operator as they are written; of ``create array`` its array's name."""
+    said = [token for token in tokens(bare) if token.kind is not Kind.COMMENT]
+    outer = outer_operator(bare)
+    if outer == "create array":
+        named = [token.text for token in said if token.kind in (Kind.NAME, Kind.QUOTED)]
+        return named[2:3] if [name.lower() for name in named[1:2]] == ["array"] else named[3:4]
+    if outer is None:
+        return []
+    found, depth = [""], 0
+    for token in said:
+        if token.kind is Kind.SIGN:
+            depth -= token.text in _CLOSING
+            if depth == 1 and token.text == ",":
+                found.append("")
+                continue
+        if depth:
+            found[-1] += token.text
+        depth += token.kind is Kind.SIGN and token.text in _OPENING
+        if token.kind is Kind.SIGN and token.text in _CLOSING and not depth:
+            break
+    return [operand.strip() for operand in found if operand.strip()]
+
+
 def kind_of(bare: str, reads: Collection[str] = ()) -> StatementKind:
     """What running the statement twice would mean.
 

@@ -7,6 +7,7 @@ that is yet to be given, nothing is said, and IPython goes on as ever.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
 from scidb_magic.afl.places import Place, place
+from scidb_magic.errors import SettingError
 from scidb_magic.notebook import options, subcommands
 from scidb_magic.notebook.catalogue import Catalogue, Names
+from scidb_magic.session.settings import read_file
 from scidb_magic.wire.schema import Schema
 
 if TYPE_CHECKING:
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
 _CELL = re.compile(r"\s*%%scidb\b")
 _LINE = re.compile(r"[^\S\n]*(?:[\w,. \t]+=[^\S\n]*)?%scidb\b")
 _LAST_WORD = re.compile(r"[\w.]*\Z")
-_FLAG = re.compile(r"-[\w-]*\Z")
+_FLAG = re.compile(r"(?<!\S)-[\w-]*\Z")
+
+WIDTH = 44
+"""Characters of a type at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,8 @@ class Completer:
         command = "" if typed.cell or not before[head:].lstrip()[len(first) :] else first
         if "\n" not in before and (found := _of_line(before, head, command)) is not None:
             return found
+        if command == "connect":
+            return _connections(before)
         if command in subcommands.SUBCOMMANDS:
             return self._argument(command, typed.text[head:], typed.cursor - head)
         there = place(_without_expressions(typed.text[head:]), typed.cursor - head)
@@ -136,7 +144,7 @@ class Completer:
             if not candidates and (word := _LAST_WORD.search(_before(context))) and word[0]:
                 fragment, candidates = word[0], [Candidate(word[0], "")]
             return {
-                "completions": [SimpleCompletion(each.text, type=each.type) for each in candidates],
+                "completions": [SimpleCompletion(each.text, type=_narrow(each.type)) for each in candidates],
                 "matched_fragment": fragment,
                 "suppress": True,
                 "ordered": True,
@@ -163,7 +171,7 @@ def _any(there: Place, names: Names) -> Iterator[Candidate]:
         yield from _parts(name, names.arrays[name])
     yield from (Candidate(alias, "alias") for alias in sorted(there.aliases))
     yield from (Candidate(name, "array") for name in sorted(names.arrays))
-    yield from (Candidate(name, f"({given})") for name, given in sorted(names.operators.items()))
+    yield from (Candidate(name, f"operator ({given})") for name, given in sorted(names.operators.items()))
     yield from (Candidate(name, "aggregate") for name in sorted(names.aggregates))
     yield from (Candidate(name, "function") for name in sorted(names.functions - names.aggregates))
 
@@ -190,7 +198,9 @@ _KINDS: dict[str, Callable[[Place, Names], Iterable[Candidate]]] = {
     "member": _members,
     "type": lambda _, names: (Candidate(name, "type") for name in sorted(names.types)),
     "word": lambda there, _: (Candidate(word, "word") for word in there.words),
-    "operator": lambda _, names: (Candidate(n, f"({given})") for n, given in sorted(names.operators.items())),
+    "operator": lambda _, names: (
+        Candidate(name, f"operator ({given})") for name, given in sorted(names.operators.items())
+    ),
     "nothing": lambda _there, _names: (),
 }
 """Kind of a place -> what stands there."""
@@ -227,6 +237,20 @@ def _of_line(before: str, head: int, command: str) -> tuple[str, list[Candidate]
     if option is not None and option.value:
         return fragment, list(_fitting((Candidate(w, option.field) for w in option.words), fragment, ""))
     return None
+
+
+def _connections(before: str) -> tuple[str, list[Candidate]]:
+    """Names of connections; of a settings file that cannot be read, none."""
+    fragment = re.split(r"\s", before)[-1]
+    with contextlib.suppress(SettingError):
+        return fragment, list(_fitting((Candidate(n, "connection") for n in read_file()[1]), fragment, ""))
+    return fragment, []
+
+
+def _narrow(type: str) -> str:
+    """A type that a front end shows in one line: it would break it at a space, over the next ones."""
+    cut = type if len(type) <= WIDTH else type[: WIDTH - 1] + "…"
+    return cut.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _before(context: CompletionContext) -> str:

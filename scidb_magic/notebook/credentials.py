@@ -1,17 +1,46 @@
-"""Where the password of a user that was given by name comes from: auth file, keyring, prompt."""
+"""Where the password of a user that has a name comes from: auth file, keyring, prompt."""
 
 from __future__ import annotations
 
 import getpass
 import importlib.util
+from collections.abc import Mapping
+from typing import Any
 
 from scidb_magic.errors import MagicUsageError
-from scidb_magic.session.settings import auth_file, read_auth
+from scidb_magic.session.profiles import SOURCE
+from scidb_magic.session.settings import CREDENTIALS, Said, Settings
+from scidb_magic.session.sources import auth_file, read_auth
 from scidb_magic.shim.secret import Secret
 
 
-def password(user: str, url: str | None, *, from_auth_file: bool = True) -> Secret:
-    """The password of `user` on the server `url`.
+def wanted(given: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> dict[str, Said]:
+    """The passwords, by the names of their settings, of the users that `given` or a connection's table names.
+
+    Parameters
+    ----------
+    given : mapping
+        What stands on the line; its users are asked for their passwords whatever is known of them.
+    settings : Settings
+    sources : mapping
+        What the line would come to.
+
+    Raises
+    ------
+    MagicUsageError
+        A password is nowhere, and there is nobody to ask.
+    """
+    found = {}
+    for user, secret in CREDENTIALS:
+        name = getattr(settings, user)
+        of_table = sources[user].startswith(SOURCE) and getattr(settings, secret) is None
+        if name and (user in given or of_table):
+            found[secret] = password(name, settings.url, from_auth_file=user == "user")
+    return found
+
+
+def password(user: str, url: str | None, *, from_auth_file: bool = True) -> Said:
+    """The password of `user` on the server `url`, and where it was.
 
     Parameters
     ----------
@@ -29,9 +58,9 @@ def password(user: str, url: str | None, *, from_auth_file: bool = True) -> Secr
     if from_auth_file:
         known = read_auth(auth_file())
         if known is not None and known[0] == user:
-            return known[1]
+            return Said(known[1], str(auth_file()))
     found = _from_keyring(user, url)
-    return found if found is not None else _ask(f"Password of {user}: ")
+    return Said(found, "keyring") if found is not None else Said(_ask(f"Password of {user}: "), "prompt")
 
 
 def _from_keyring(user: str, url: str | None) -> Secret | None:

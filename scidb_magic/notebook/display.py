@@ -25,7 +25,7 @@ _display: Callable[..., object] = display
 _NOTE = '<div style="opacity: 0.8">{}</div>'
 _SCHEMA = '<div style="opacity: 0.8; overflow-wrap: anywhere"><code>{}</code></div>'
 _WIDE = '<div style="overflow-x: auto; max-width: 100%">{}</div>'
-_PRE = '<pre style="white-space: pre-wrap; margin: 0">{}</pre>'
+_PRE = '<pre style="white-space: pre-wrap; word-break: normal; margin: 0">{}</pre>'
 
 
 def note(text: str) -> None:
@@ -69,6 +69,11 @@ def bundle(plain: str, markup: str, more: Mapping[str, Any] = MappingProxyType({
     _display({"text/plain": plain, "text/html": markup, **more}, raw=True)
 
 
+def picture(plain: str, png: str) -> None:
+    """A picture, in base64, and what it shows, for those who do not see it."""
+    _display({"text/plain": plain, "image/png": png}, raw=True, metadata={"image/png": {"alt": plain}})
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A small table of words; None and missing values are shown as nothing."""
     cells = [["" if value is None else str(value) for value in row] for row in rows]
@@ -93,11 +98,28 @@ def result(data: Any, complete: bool = True) -> None:
         _display(data)
         note(below)
         return
-    plain, drawn = (repr(data), data._repr_html_()) if rows(data) else ("", "")
+    plain, drawn = "", ""
+    if rows(data):
+        plain, drawn, below = _drawn(data, below)
     bundle(
         "\n".join(filter(None, (schema, plain, below))),
         f"{_SCHEMA.format(html.escape(schema))}{_WIDE.format(drawn)}{_NOTE.format(html.escape(below))}",
     )
+
+
+def _drawn(data: Any, below: str) -> tuple[str, str, str]:
+    """A table as text and HTML, and its footer; without row numbers, which stand for nothing in SciDB."""
+    if not hasattr(data, "iloc"):
+        return repr(data), data._repr_html_(), below
+    import pandas as pd
+
+    wanted = pd.options.display
+    limits = {"max_rows": None, "max_cols": wanted.max_columns or None}
+    if wanted.max_rows and len(data) > wanted.max_rows:
+        limits["max_rows"] = min(wanted.min_rows or wanted.max_rows, wanted.max_rows)
+        below += f" (pandas draws {limits['max_rows']} of them)"
+    plain = data.to_string(index=False, line_width=wanted.width, **limits)
+    return plain, data.to_html(index=False, notebook=True, border=0, **limits), below
 
 
 def footer(data: Any, complete: bool) -> str:
@@ -108,12 +130,6 @@ def footer(data: Any, complete: bool) -> str:
     if complete:
         return f"rows {count:,} of {count:,}"
     return f"rows {count:,} of more than {count:,}; --all or -o NAME brings the whole"
-
-
-def done(sentence: str, quiet: bool = False) -> None:
-    """The line for a statement without a result."""
-    if not quiet:
-        note(sentence)
 
 
 def rows(data: Any) -> int:

@@ -19,6 +19,20 @@ def in_kernel() -> bool:
     return _kernel() is not None
 
 
+def draws_widgets() -> bool:
+    """Whether a person may look at widgets here.
+
+    Not in a terminal, and not where the cell was sent by Python's jupyter_client, as nbclient, papermill
+    and consoles do: nobody is there, and nbconvert would show the widget's saved state, which needs the
+    network, instead of the HTML beside it. That client's message ids begin with the session's id.
+    """
+    kernel = _kernel()
+    if kernel is None:
+        return False
+    header: dict[str, str] = kernel.get_parent().get("header", {})
+    return not header.get("msg_id", "").startswith(f"{header.get('session', '')}_")
+
+
 def hears_buttons() -> bool:
     """Whether a button can act while a cell runs: in JupyterLab from 4.4 on with ipykernel from 7 on."""
     info: dict[str, Any] = getattr(_kernel(), "kernel_info", {})

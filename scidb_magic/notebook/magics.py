@@ -20,18 +20,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
-from traitlets import TraitType
+from traitlets.config.loader import Config
 
 from scidb_magic.errors import MagicUsageError, QueryError, QueryInterrupted, ScidbMagicError
-from scidb_magic.notebook import failure, history, kernel, options, runner, shared, status, subcommands
+from scidb_magic.notebook import (
+    failure,
+    history,
+    kernel,
+    options,
+    runner,
+    shared,
+    status,
+    subcommands,
+    traits,
+)
 from scidb_magic.notebook.catalogue import Catalogue
 from scidb_magic.notebook.completion import Completer
 from scidb_magic.notebook.suggestions import suggestion
-from scidb_magic.session.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config.loader import Config
 
 _COMMAND = re.compile(r"([A-Za-z_]\w*)\s*(\(?)")
 _BARE_WORD = re.compile(r"[A-Za-z_]\w*;?$")
@@ -39,34 +47,22 @@ _RERUN = re.compile(r"rerun\s+(\S+)$")
 _URL = re.compile(r"(https?://|embedded:)")
 
 
-class SettingTrait(TraitType[Any, Any]):
-    """One setting as a trait: it shows the value in force, and setting it configures the session."""
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(default_value=setting.default, allow_none=True, help=setting.help, config=True)
-
-    def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ARG002 - traitlets' signature
-        return getattr(shared.session().settings, str(self.name))
-
-    def set(self, obj: Any, value: Any) -> None:  # noqa: ARG002 - traitlets' signature
-        shared.configure(**{str(self.name): value})
-
-
 @magics_class
 class SciDBMagics(Magics):
     """SciDB's magics; the traits are the settings of the kernel's session."""
 
-    vars().update({name: SettingTrait(setting) for name, setting in SETTINGS.items() if not setting.secret})
+    vars().update(traits.traits())
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self.catalogue = Catalogue(lambda: shared.session().connection)
         self.completer = Completer(shell, self.catalogue)
-        super().__init__(shell)
+        # What IPython's configuration says was applied by `load`, before there is anything to take back.
+        super().__init__(shell, config=Config())
 
     def update_config(self, config: Config) -> None:
         """Apply just what `config` says: a later ``connect`` is not undone by an earlier ``%config``."""
-        self._load_config(config)
+        traits.update(self._shell, super()._load_config, config)
 
     @no_var_expand
     @needs_local_scope
@@ -118,6 +114,7 @@ class SciDBMagics(Magics):
 def load(shell: InteractiveShell) -> None:
     """Register the magics with `shell`; nothing is printed, no slot is taken, and again does no harm."""
     if SciDBMagics.__name__ not in shell.magics_manager.registry:
+        traits.load(shell.config)
         magics = SciDBMagics(shell)
         shell.register_magics(magics)
         magics.completer.register()

@@ -63,6 +63,7 @@ class Options:
     limit: int | None = None
     all: bool = False
     order: bool = False
+    plot: bool = False
     no_fetch: bool = False
     retry: str | None = None
     namespace: str | None = None
@@ -113,6 +114,7 @@ QUERY: Mapping[str, Option] = {
     "--limit": Option("limit", "rows to show at most (setting display_limit)", "N", _count),
     "--all": Option("all", "show whole results"),
     "--order": Option("order", "whole results in row-major order of their dimensions"),
+    "--plot": Option("plot", "draw the last result: one dimension as a line, two as a heat map"),
     "--no-fetch": Option("no_fetch", "run the statements and leave their results on the server"),
     "--retry": Option(
         "retry",
@@ -136,6 +138,8 @@ QUERY: Mapping[str, Option] = {
 _CONFLICTS = (
     ("limit", "all", "--limit and --all exclude each other"),
     ("output", "limit", "-o takes the whole result, so --limit does not go with it; limit(…, N) in AFL does"),
+    ("plot", "limit", "--plot draws the whole result, so --limit does not go with it"),
+    ("plot", "no_fetch", "--plot draws a result and --no-fetch leaves it on the server"),
     ("output", "no_fetch", "-o takes a result and --no-fetch leaves it on the server"),
 )
 
@@ -151,6 +155,8 @@ def read_query(line: str) -> tuple[Options, str]:
     for one, other, why in _CONFLICTS:
         if values.get(one) and values.get(other):
             raise MagicUsageError(f"{why}.")
+    if values.get("plot") and values.get("form", "dataframe") != "dataframe":
+        raise MagicUsageError("--plot draws a DataFrame, so --as does not go with it.")
     return Options(**values), rest
 
 

@@ -131,7 +131,7 @@ def _bar(text: str, done: int, total: int | None) -> str:
 def _line(cancel: Callable[[], object]) -> Line:
     if not frontend.in_kernel():
         return _Terminal()
-    if not frontend.hears_buttons():
+    if not (frontend.draws_widgets() and frontend.hears_buttons()):
         return _Output()
     try:
         return _Widget(cancel)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scidb_magic.afl import script
 from scidb_magic.errors import BindingError, MagicUsageError, QueryInterrupted, ScidbMagicError
-from scidb_magic.notebook import binding, display, failure, history, progress, shared
+from scidb_magic.notebook import binding, deeds, display, failure, history, plot, progress, shared
 from scidb_magic.notebook.options import Options
 
 if TYPE_CHECKING:
@@ -57,25 +57,30 @@ def run_cell(
     """
     session = shared.session()
     steps = _steps(session, cell, options, scope)
-    if options.output and steps and not steps[-1].fetched:
-        raise MagicUsageError(f"-o takes the result of the last statement, and {steps[-1].label} has none.")
+    if steps and not steps[-1].fetched:
+        _refuse(options, "the result of the last statement", steps[-1])
+    drawn = None
     for number, step in enumerate(steps):
         with _running(session, cell, steps, number, options) as entry:
             if not step.fetched:
                 _execute(session, step, options)
-            elif options.output and step is steps[-1]:
-                variables[options.output] = _fetch(session, step, options, entry)
+            elif (options.output or options.plot) and step is steps[-1]:
+                drawn = _fetch(session, step, options, entry)
+                if options.output:
+                    variables[options.output] = drawn
             elif options.all:
                 display.result(_fetch(session, step, options, entry))
             else:
                 limit = options.limit or session.settings.display_limit
                 display.result(*_preview(session, step, limit, options, entry))
+    if options.plot and drawn is not None:
+        plot.draw(drawn)
 
 
 def run_line(
     text: str, options: Options, scope: Mapping[str, Any], variables: MutableMapping[str, Any]
 ) -> Any:
-    """Run one statement; the answer is its whole result, or None if it has none or goes to ``-o``.
+    """Run one statement; the answer is its whole result, or None if it has none, goes to ``-o``, or is drawn.
 
     With ``--limit`` the answer is a part of the result, and a note says so. Parameters as `run_cell`.
     """
@@ -84,21 +89,29 @@ def run_line(
     if len(steps) != 1:
         raise MagicUsageError("%scidb takes one AFL statement; a %%scidb cell takes several.")
     step = steps[0]
-    if options.output and not step.fetched:
-        raise MagicUsageError(f"-o takes a result, and {step.label} has none.")
+    if not step.fetched:
+        _refuse(options, "a result", step)
     with _running(session, text, steps, 0, options) as entry:
         if not step.fetched:
             return _execute(session, step, options)
         if options.limit:
             data, complete = _preview(session, step, options.limit, options, entry)
             if not complete:
-                display.footer(data)
+                display.note(display.footer(data, complete))
             return data
         result = _fetch(session, step, options, entry)
-    if options.output is None:
-        return result
-    variables[options.output] = result
-    return None
+    if options.output is not None:
+        variables[options.output] = result
+    if options.plot:
+        plot.draw(result)
+    return None if options.output or options.plot else result
+
+
+def _refuse(options: Options, what: str, step: Step) -> None:
+    """Refuse an option that takes a result, for a step that has none."""
+    taker = "-o takes" if options.output else "--plot draws" if options.plot else None
+    if taker:
+        raise MagicUsageError(f"{taker} {what}, and {step.label} has none.")
 
 
 @contextmanager
@@ -152,7 +165,13 @@ def _step(bound: binding.Bound, cell: str, sent: Mapping[str, Attachment], optio
 
 def _execute(session: ManagedSession, step: Step, options: Options) -> None:
     session.execute(step.bound.text, **step.how)
-    display.done(step.label, options.quiet)
+    if options.quiet:
+        return
+    bare = script.split(step.bound.text)[0].bare
+    told = f"done: {step.label}" if options.no_fetch else deeds.sentence(bare, step.label)
+    array = deeds.versioned(bare)
+    number = deeds.version(session.connection, array) if array and not options.namespace else None
+    display.note(told if number is None else f"{told}, version {number}")
 
 
 def _fetch(session: ManagedSession, step: Step, options: Options, entry: history.Entry) -> Any:

@@ -6,6 +6,7 @@ The session itself is that of `scidb_magic.api`: magics, Python calls and the Sc
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from scidb_magic.notebook import display, progress
 
 if TYPE_CHECKING:
     from scidb_magic.api import ManagedSession
+    from scidb_magic.session.settings import Said, Settings
 
 
 def session() -> ManagedSession:
@@ -35,13 +37,19 @@ def configure(**changes: Any) -> ManagedSession:
     """
     from scidb_magic import api
 
-    before = api.current()
-    given = {
-        name: getattr(before.settings, name)
-        for name, source in before.sources.items()
-        if source == "argument"
-    }
-    return connect(**{**given, **changes})
+    return connect(**api.changed(changes))
+
+
+def planned(given: Mapping[str, Any], *, anew: bool) -> tuple[Settings, dict[str, str]]:
+    """The settings, and their sources, that `connect`, or else `configure`, would put in force.
+
+    Raises
+    ------
+    SettingError
+    """
+    from scidb_magic import api
+
+    return api.planned(given if anew else api.changed(given))
 
 
 def connect(**given: Any) -> ManagedSession:
@@ -53,12 +61,24 @@ def connect(**given: Any) -> ManagedSession:
     """
     from scidb_magic import api
 
-    api.connect(**given)
+    api.use(given)
     return session()
 
 
+def stand(values: Mapping[str, Said]) -> None:
+    """Have values hold for this and every later session, below what is given by name.
+
+    Raises
+    ------
+    SettingError
+    """
+    from scidb_magic import api
+
+    api.stand(values)
+
+
 def let_go() -> None:
-    """Give the slot back; from now on notices are logged."""
+    """Give the slot back; from now on notices are logged, and IPython's configuration says nothing."""
     from scidb_magic import api
 
     # Settings that do not fit never got as far as a slot.
@@ -67,3 +87,4 @@ def let_go() -> None:
         found.release()
         found.notify = display.log.warning
         found.connection.watching = contextlib.nullcontext
+    api.unstand()

@@ -24,7 +24,8 @@ from scidb_magic.notebook import (
     status,
 )
 from scidb_magic.notebook.units import moment
-from scidb_magic.session.settings import SETTINGS
+from scidb_magic.session.settings import SETTINGS, Said, read_file
+from scidb_magic.session.sources import config_file
 
 _ARRAY_NAME = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)?(@\d+)?$")
 _LISTED = ("name", "schema", "temporary", "namespace")
@@ -96,12 +97,22 @@ def _status() -> None:
 
 
 def _connect(url: str | None = None, **given: Any) -> None:
-    for user, secret in (("user", "password"), ("http_user", "http_password")):
-        if given.get(user):
-            given[secret] = credentials.password(given[user], url, from_auth_file=user == "user")
-    session = shared.connect(url=url, **given) if url else shared.configure(**given)
+    line = {"url": url, **given} if url else given
+    said = {name: Said(value, "argument of %scidb connect") for name, value in line.items()}
+    said |= credentials.wanted(said, *shared.planned(said, anew=bool(url)))
+    session = shared.connect(**said) if url else shared.configure(**said)
     where = session.status().url or "the server that is found here"
     display.note(f"The session is with {where}; it takes a slot at its first query.")
+
+
+def _connections() -> None:
+    path = config_file()
+    found = read_file()[1]
+    if not found:
+        display.note(f"No connection has a name; a table [connections.NAME] with a url does that, in {path}.")
+        return
+    heads = ("name", "url", "user", "namespace")
+    display.table(heads, [(name, *map(table.get, heads[1:])) for name, table in found.items()])
 
 
 def _slots() -> None:
@@ -232,6 +243,9 @@ def _config(pattern: str = "*") -> None:
         source = session.sources.get(name, "default")
         if _fits(name, pattern):
             rows.append((name, shown, source, setting.environment, setting.help))
+    if not rows:
+        display.note(f"No setting's name fits '{pattern}'; %scidb config lists them.")
+        return
     display.table(("setting", "value", "comes from", "variable", "what it is"), rows)
 
 
@@ -243,8 +257,9 @@ def _fits(name: object, pattern: str) -> bool:
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "connect": Subcommand(
-        _connect, "set the server and settings of this session", "[URL] [--user NAME] …", 1, CONNECT
+        _connect, "set the server and settings of this session", "[URL | NAME] [--user NAME] …", 1, CONNECT
     ),
+    "connections": Subcommand(_connections, "the connections that have a name in the settings file"),
     "status": Subcommand(_status, "the session: state, server, counters; also %scidb alone"),
     "slots": Subcommand(_slots, "the slots of the server, and whose they are"),
     "release": Subcommand(

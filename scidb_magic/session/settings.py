@@ -2,29 +2,26 @@
 
 Each field has a type, a default and one sentence of help. From the table come the environment
 variables (``SCIDB_URL``, ``SCIDB_MAGIC_SLOT_WAIT`` …), the keys of the TOML file, and the traits of
-``%config SciDBMagics``. What is nearer to the user wins: argument, environment, file, default.
-
-The file is ``$SCIDB_MAGIC_CONFIG``, else ``config.toml`` in the user's configuration folder
-(``~/.config/scidb_magic`` on Linux). User and password may also stand in iquery's own file:
-``$SCIDB_CONFIG_USER``, else ``$XDG_CONFIG_HOME/scidb/iquery.auth``, ``~/.config/scidb/iquery.auth``.
+``%config SciDBMagics``. What is nearer to the user wins: argument, connection by name (`profiles`),
+IPython's configuration, environment, file, default. `sources` reads the files.
 """
 
 from __future__ import annotations
 
-import configparser
-import json
+import difflib
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from scidb_magic.errors import SettingError
+from scidb_magic.session import profiles
+from scidb_magic.session.sources import PREFIX, auth_file, config_file, read_auth, read_toml
 from scidb_magic.shim.secret import Secret
 
-PREFIX = "SCIDB_MAGIC_"
+CREDENTIALS = (("user", "password"), ("http_user", "http_password"))
+"""Users and the secrets that are theirs."""
 
 FORMATS = ("auto", "arrow", "binary")
 RETRY = ("safe", "never", "always")
@@ -77,7 +74,7 @@ class Settings:
     url: str | None = _row(
         None,
         "URL of shim, or 'embedded:' for the server that comes with this package (in memory), or"
-        " 'embedded:DIR' to keep its arrays in a folder.",
+        " 'embedded:DIR' to keep its arrays in a folder, or the name of a connection in the settings file.",
         environment="SCIDB_URL",
     )
     user: str | None = _row(None, "SciDB user; none: SciDB is asked without one.")
@@ -176,6 +173,12 @@ def _to_bool(text: str) -> bool:
     return _TRUTH[text.strip().lower()]
 
 
+def _to_verify(value: Any) -> Any:
+    """'yes' and 'no' for all that means them; else a path."""
+    truth = _TRUTH.get(value.strip().lower()) if isinstance(value, str) else value
+    return {True: "yes", False: "no"}[truth] if isinstance(truth, bool) else value
+
+
 _PARSE: dict[str, Callable[[str], Any]] = {"str": str, "bool": _to_bool, "int": int, "float": float}
 _ACCEPT: dict[str, tuple[type, ...]] = {
     "str": (str, Secret),
@@ -195,9 +198,13 @@ def check(name: str, value: Any) -> Any:
     """
     setting = SETTINGS.get(name)
     if setting is None:
-        raise SettingError(f"There is no setting '{name}'; the settings are {', '.join(SETTINGS)}.")
+        near = difflib.get_close_matches(name, SETTINGS, 1)
+        known = f"did you mean '{near[0]}'?" if near else f"the settings are {', '.join(SETTINGS)}."
+        raise SettingError(f"There is no setting '{name}'; {known}")
     if value is None and setting.default is None:
         return None
+    if name == "verify":
+        value = _to_verify(value)
     try:
         if isinstance(value, str) and setting.type != "str":
             value = _PARSE[setting.type](value)
@@ -210,7 +217,7 @@ def check(name: str, value: Any) -> Any:
         raise SettingError(f"Setting '{name}' takes one of {', '.join(setting.choices)}, not {value!r}.")
     if setting.least is not None and not value >= setting.least:
         raise SettingError(f"Setting '{name}' is at least {setting.least:g}, not {value!r}.")
-    if name == "url":
+    if name == "url" and not profiles.is_name(value):
         check_url(value)
     if setting.secret:
         return Secret(value)
@@ -243,109 +250,124 @@ def check_url(url: str) -> None:
         raise SettingError(_NO_URL)
 
 
-def config_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """Path of the TOML file, whether or not it exists."""
-    given = environ.get(PREFIX + "CONFIG")
-    if given:
-        return Path(given).expanduser()
-    import platformdirs
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A value, and where it was said, for people."""
 
-    return Path(platformdirs.user_config_path("scidb_magic")) / "config.toml"
+    value: Any
+    source: str
 
 
-def auth_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """Path of iquery's auth file, whether or not it exists."""
-    given = environ.get("SCIDB_CONFIG_USER")
-    if given:
-        return Path(given).expanduser()
-    return Path(environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "scidb" / "iquery.auth"
+_Layer = dict[str, Said]
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"The settings file {path} is not TOML: {error}.") from None
-
-
-def read_auth(path: Path) -> tuple[str, Secret] | None:
-    """User and password of iquery's auth file: JSON, or INI with section ``security_password``.
+def read_file(environ: Mapping[str, str] = os.environ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The settings of the settings file, and its connections by name.
 
     Raises
     ------
     SettingError
-        The file exists but holds neither form.
+        Of anything in the file; the sentence names it.
     """
-    if not path.is_file():
-        return None
-    try:
-        text = path.read_text("utf-8")
-        if text.lstrip().startswith("{"):
-            values: Mapping[str, str] = json.loads(text)
-        else:
-            ini = configparser.ConfigParser(interpolation=None)
-            ini.read_string(text)
-            values = ini["security_password"]
-        return values["user-name"], Secret(values["user-password"])
-    except (OSError, ValueError, KeyError, configparser.Error):
-        raise SettingError(
-            f"The auth file {path} cannot be read, or has no user-name and user-password, as JSON or in an"
-            " INI section [security_password]."
-        ) from None
+    path = config_file(environ)
+    in_file = read_toml(path)
+    connections = profiles.read(in_file, path, check)
+    in_file.pop(profiles.SECTION, None)
+    for name, value in in_file.items():
+        try:
+            check(name, value)
+        except SettingError as error:
+            raise SettingError(f"The settings file {path}: {error}") from None
+    return in_file, connections
 
 
 def resolve(
-    given: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+    given: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    standing: Mapping[str, Any] | None = None,
 ) -> tuple[Settings, dict[str, str]]:
     """The settings in force, and where each came from.
 
     Parameters
     ----------
     given : mapping
-        What the caller said by name; None counts as not said.
+        What the caller said by name, as it is or as `Said`; None counts as not said.
     environ : mapping
         Environment variables.
+    standing : mapping of str to Said
+        What IPython's configuration says, for every session.
 
     Returns
     -------
     settings : Settings
     sources : dict of str to str
-        For each setting ``"argument"``, the variable's name, the file's path, or ``"default"``.
+        For each setting ``"argument"`` or what its `Said` says, ``"connection NAME in PATH"``, the
+        variable's name, the file's path, or ``"default"``.
 
     Raises
     ------
     SettingError
     """
-    path = config_file(environ)
-    in_file = _read_toml(path)
-    for name in in_file:
-        check(name, in_file[name])
+    layers = _layers(given or {}, standing or {}, environ)
     values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    for name in given or {}:
-        if name not in SETTINGS:
-            check(name, None)
+    sources = dict.fromkeys(SETTINGS, "default")
     for name, setting in SETTINGS.items():
-        candidates = (
-            ("argument", (given or {}).get(name)),
-            (setting.environment, environ.get(setting.environment) or None),
-            (str(path), in_file.get(name)),
-        )
-        for source, value in candidates:
-            if value is not None:
-                values[name], sources[name] = check(name, value), source
-                break
-        else:
-            sources[name] = "default"
+        said = next((layer[name] for layer in layers if name in layer and _is_for(layer, name, values)), None)
+        if said is not None:
+            values[name], sources[name] = _value(setting, said), said.source
     if "password" not in values:
         from_file = read_auth(auth_file(environ))
         if from_file is not None and values.get("user") in (None, from_file[0]):
             values["user"], values["password"] = from_file
             sources["user"] = sources["password"] = str(auth_file(environ))
     return Settings(**values), sources
+
+
+def _layers(
+    given: Mapping[str, Any], standing: Mapping[str, Any], environ: Mapping[str, str]
+) -> list[_Layer]:
+    """All that was said, what is nearest to the user first."""
+    path = config_file(environ)
+    in_file, connections = read_file(environ)
+    variables = {row.name: row.environment for row in SETTINGS.values() if environ.get(row.environment)}
+    layers = [
+        _layer(given, "argument"),
+        _layer(standing, "configuration"),
+        {name: Said(environ[variable], variable) for name, variable in variables.items()},
+        _layer(in_file, str(path)),
+    ]
+    url = next((layer["url"].value for layer in layers if "url" in layer), None)
+    if profiles.is_name(url):
+        layers[0].pop("url", None)
+        table = profiles.choose(connections, url, path)
+        layers.insert(1, _layer(table, f"{profiles.SOURCE}{url} in {path}"))
+    return layers
+
+
+def _layer(values: Mapping[str, Any], source: str) -> _Layer:
+    layer = {}
+    for name, value in values.items():
+        if name not in SETTINGS:
+            check(name, None)
+        said = value if isinstance(value, Said) else Said(value, source)
+        if said.value is not None:
+            layer[name] = said
+    return layer
+
+
+_USERS = {secret: user for user, secret in CREDENTIALS}
+
+
+def _is_for(layer: _Layer, name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a value may be used: a secret that stands beside one user is not sent for another."""
+    user = _USERS.get(name)
+    return user is None or user not in layer or layer[user].value == values.get(user)
+
+
+def _value(setting: Setting, said: Said) -> Any:
+    try:
+        return check(setting.name, said.value)
+    except SettingError as error:
+        if said.source != setting.environment:
+            raise
+        raise SettingError(f"{said.source}: {error}") from None

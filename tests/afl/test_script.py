@@ -153,3 +153,20 @@ def test_users_add_operators_that_only_read() -> None:
 )
 def test_result(afl: str, result: bool) -> None:
     assert script.has_result(afl) is result
+
+
+@pytest.mark.parametrize(
+    ("statement", "operands"),
+    [
+        ("scan(A)", ["A"]),
+        ("store(filter(A, f(v, 1) > 2), B)", ["filter(A, f(v, 1) > 2)", "B"]),
+        ("f('a, (b', \"c, d\", [1, 2])", ["'a, (b'", '"c, d"', "[1, 2]"]),
+        ("list()", []),
+        ("  store ( A , B )  ", ["A", "B"]),
+        ("create array A <v:int64>[i]", ["A"]),
+        ('CREATE TEMP ARRAY "a b" <v:int64>[i]', ['"a b"']),
+        ("A", []),
+    ],
+)
+def test_operands(statement: str, operands: list[str]) -> None:
+    assert script.operands(statement) == operands

@@ -19,7 +19,7 @@ def completions(shell: Any, marked: str) -> dict[str, str]:
     text, cursor = marked.replace("|", ""), marked.index("|")
     with provisionalcompleter():
         return {
-            text[: each.start] + each.text + text[each.end :]: each.type
+            text[: each.start] + each.text + text[each.end :]: each.type.replace("\N{NO-BREAK SPACE}", " ")
             for each in shell.ip.Completer.completions(text, cursor)
         }
 
@@ -70,7 +70,10 @@ def test_nothing_of_afl_where_there_is_none(shell: Any, marked: str) -> None:
 
 
 def test_an_operator_comes_with_its_arguments(shell: Any) -> None:
-    assert completions(shell, "%%scidb\nfilt|")["%%scidb\nfilter"] == f"({OPERATORS['filter'].signature})"
+    assert (
+        completions(shell, "%%scidb\nfilt|")["%%scidb\nfilter"]
+        == f"operator ({OPERATORS['filter'].signature})"
+    )
 
 
 def test_python_cells_are_left_alone(shell: Any) -> None:

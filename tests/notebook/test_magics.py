@@ -38,7 +38,7 @@ class TestLine:
     def test_a_limit_is_said(self, shell: Any) -> None:
         out = shell.run(f"part = %scidb --limit 7 {NUMBERS}")
         assert len(shell["part"]) == 7
-        assert "more than these 7 rows" in out.text
+        assert "rows 7 of more than 7" in out.text
 
     def test_output_goes_to_the_variable(self, shell: Any) -> None:
         out = shell.run(f"%scidb -o squares {NUMBERS};")
@@ -75,10 +75,10 @@ class TestCell:
         )
         assert out.error is None
         assert len(out.texts) == 4
-        assert out.texts[0] == "done: store"
+        assert out.texts[0] == f"stored array {name}, version 1"
         assert "100" in out.texts[1]
         assert "<table" in out.htmls[2]
-        assert out.texts[3] == "done: remove"
+        assert out.texts[3] == f"removed {name}"
 
     def test_quiet(self, shell: Any) -> None:
         name = fresh()
@@ -93,15 +93,26 @@ class TestCell:
 
     def test_a_preview_says_that_there_is_more(self, shell: Any) -> None:
         out = shell.run("%%scidb\nbuild(<x:int64>[i=0:1999], i)")
-        assert "more than these 1,000 rows" in out.texts[-1]
+        assert "rows 1,000 of more than 1,000" in out.texts[-1]
         assert "--all or -o NAME" in out.htmls[-1]
         assert "first" not in out.text
 
     @pytest.mark.parametrize("options", ["--all", "--limit 2000"])
-    def test_a_whole_result_has_no_footer(self, shell: Any, options: str) -> None:
+    def test_a_whole_result_says_so(self, shell: Any, options: str) -> None:
         out = shell.run(f"%%scidb {options}\nbuild(<x:int64>[i=0:1999], i)")
         assert len(out.texts) == 1
-        assert "2000 rows" in out.texts[0]
+        assert out.texts[0].endswith("rows 2,000 of 2,000 (pandas draws 10 of them)")
+        assert "--all" not in out.texts[0]
+
+    def test_the_schema_stands_above(self, shell: Any) -> None:
+        out = shell.run("%%scidb\nbuild(<x:int64 not null>[i=0:9:0:5], i)")
+        assert out.texts[0].splitlines()[0] == "build<x:int64 NOT NULL> [i=0:9:0:5]"
+        assert "build&lt;x:int64 NOT NULL&gt; [i=0:9:0:5]" in out.htmls[0]
+
+    @pytest.mark.parametrize("form", ["dataframe", "arrow", "numpy", "xarray"])
+    def test_an_empty_result_says_so(self, shell: Any, form: str) -> None:
+        out = shell.run(f"%%scidb --as {form}\nfilter({NUMBERS}, x < 0)")
+        assert "The result is empty" in out.texts[-1]
 
     def test_nothing_is_fetched(self, shell: Any) -> None:
         out = shell.run(f"%%scidb --no-fetch\n{NUMBERS}")
@@ -236,7 +247,7 @@ class TestSubcommands:
         for line in ("%scidb", "%scidb status"):
             out = shell.run(line)
             assert embedded.url in out.texts[0]
-            assert "<table" in out.htmls[0]
+            assert "<b>SciDB session</b>" in out.htmls[0]
         assert "unconnected" in out.texts[0]
         shell.run(f"%%scidb --no-fetch\n{NUMBERS}")
         assert "idle" in shell.run("%scidb").texts[0]
@@ -371,7 +382,7 @@ class TestExtension:
 
     def test_traits_are_the_settings(self, shell: Any, embedded: Any) -> None:
         shell.run("%config SciDBMagics.display_limit = 3")
-        assert "more than these 3 rows" in shell.run(f"%%scidb\n{NUMBERS}").text
+        assert "rows 3 of more than 3" in shell.run(f"%%scidb\n{NUMBERS}").text
         assert api.current().settings.url == embedded.url
         assert shell.run("%config SciDBMagics.display_limit").value == 3
         assert "display_limit" in shell.run("%config SciDBMagics").streams

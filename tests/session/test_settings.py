@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from scidb_magic.errors import SettingError
-from scidb_magic.session.settings import SETTINGS, read_auth, resolve
+from scidb_magic.session.settings import SETTINGS, Said, check, resolve
+from scidb_magic.session.sources import read_auth
 from scidb_magic.shim.secret import Secret
 
 
@@ -34,7 +35,9 @@ def test_scidb_url(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"slotwait": 1}, "There is no setting 'slotwait'"),
+        ({"slotwait": 1}, "There is no setting 'slotwait'; did you mean 'slot_wait'"),
+        ({"nothing_like_it": 1}, "There is no setting 'nothing_like_it'; the settings are url, user"),
+        ({"verify": 3}, "type str, not 3"),
         ({"slot_wait": "soon"}, "type float, not 'soon'"),
         ({"admin": 1}, "type bool"),
         ({"display_limit": True}, "type int"),
@@ -54,6 +57,53 @@ def test_bad_settings_are_refused_in_one_sentence(
     with pytest.raises(SettingError, match=says) as caught:
         resolve(given, environ)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("slotwait = 1", "There is no setting 'slotwait'"),
+        ("display_limit = 0", "'display_limit' is at least 1"),
+        ("[slot_wait]", "type float"),
+    ],
+)
+def test_a_mistake_in_the_file_names_the_file(
+    environ: dict[str, str], tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(SettingError, match=says) as caught:
+        resolve({}, environ)
+    assert str(tmp_path / "config.toml") in str(caught.value)
+
+
+def test_a_mistake_in_a_variable_names_the_variable(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingError, match=r"^SCIDB_MAGIC_SLOT_WAIT: .* type float, not 'soon'"):
+        resolve({}, environ | {"SCIDB_MAGIC_SLOT_WAIT": "soon"})
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [(True, "yes"), ("on", "yes"), (False, "no"), ("No", "no"), ("0", "no"), ("/etc/ca.pem", "/etc/ca.pem")],
+)
+def test_what_verify_takes(value: object, meant: str) -> None:
+    assert check("verify", value) == meant
+
+
+def test_what_stands_is_between_argument_and_environment(environ: dict[str, str]) -> None:
+    environ |= {"SCIDB_MAGIC_DISPLAY_LIMIT": "20", "SCIDB_MAGIC_SLOT_WAIT": "20"}
+    standing = {name: Said(30, "somewhere") for name in ("display_limit", "slot_wait")}
+    settings, sources = resolve({"slot_wait": Said(40, "typed")}, environ, standing)
+    assert (settings.display_limit, settings.slot_wait) == (30, 40.0)
+    assert (sources["display_limit"], sources["slot_wait"]) == ("somewhere", "typed")
+
+
+def test_a_secret_beside_one_user_is_not_for_another(environ: dict[str, str], tmp_path: Path) -> None:
+    environ |= {"SCIDB_MAGIC_USER": "ann", "SCIDB_MAGIC_PASSWORD": "s3cret"}
+    assert resolve({}, environ)[0].password == "s3cret"
+    assert resolve({"user": "ann"}, environ)[0].password == "s3cret"
+    assert resolve({"user": "bob"}, environ)[0].password is None
+    del environ["SCIDB_MAGIC_USER"]
+    assert resolve({"user": "bob"}, environ)[0].password == "s3cret"
 
 
 def test_file_that_is_not_toml(environ: dict[str, str], tmp_path: Path) -> None:

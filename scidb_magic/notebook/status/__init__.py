@@ -29,7 +29,7 @@ def show() -> None:
     """Display the status: widget, HTML and text in one output."""
     overview = _soon()
     more = {}
-    if frontend.in_kernel():
+    if frontend.draws_widgets():
         with contextlib.suppress(ImportError):
             more = frontend.view(widget())
     display.bundle(page.as_text(overview), page.as_html(overview), more)
