@@ -74,8 +74,24 @@ def picture(plain: str, png: str) -> None:
     _display({"text/plain": plain, "image/png": png}, raw=True, metadata={"image/png": {"alt": plain}})
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+Rows = Iterable[Sequence[object]]
+
+
+def table(heads: Sequence[str], rows: Rows) -> None:
     """A small table of words; None and missing values are shown as nothing."""
+    bundle(*_words(heads, rows))
+
+
+def tables(title: str, parts: Iterable[tuple[Sequence[str], Rows]]) -> None:
+    """Several tables under one line, in one output."""
+    drawn = [_words(heads, rows) for heads, rows in parts]
+    bundle(
+        "\n\n".join((title, *(plain for plain, _ in drawn))),
+        _SCHEMA.format(html.escape(title)) + "".join(markup for _, markup in drawn),
+    )
+
+
+def _words(heads: Sequence[str], rows: Rows) -> tuple[str, str]:
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     lines = [
@@ -84,7 +100,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     ]
     top = "".join(_cell("th", head) for head in heads)
     body = "".join(f"<tr>{''.join(_cell('td', word) for word in row)}</tr>" for row in cells)
-    bundle("\n".join(lines), f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+    drawn = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return "\n".join(lines), _WIDE.format(drawn)
 
 
 def _cell(kind: str, word: str) -> str:

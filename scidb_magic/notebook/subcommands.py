@@ -20,15 +20,13 @@ from scidb_magic.notebook import (
     history,
     options,
     progress,
+    schemas,
     shared,
     status,
 )
 from scidb_magic.notebook.units import moment
 from scidb_magic.session.settings import SETTINGS, Said, read_file
 from scidb_magic.session.sources import config_file
-
-_ARRAY_NAME = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)?(@\d+)?$")
-_LISTED = ("name", "schema", "temporary", "namespace")
 
 MANY = 10_000
 """Words that a line takes where it takes as many as one likes."""
@@ -41,6 +39,13 @@ CONNECT: Mapping[str, options.Option] = {
     if name != "url" and not setting.secret
 }
 """Options of ``connect``: every setting but the URL, which stands alone, and the secrets, which are asked."""
+
+
+MORE: Mapping[str, options.Option] = {
+    "--versions": options.Option("versions", "also the versions"),
+    "--count": options.Option("count", "also the number of cells, which takes a query"),
+}
+"""Options of what shows arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def run(name: str, text: str, scope: Mapping[str, Any]) -> None:
     """
     command = SUBCOMMANDS[name]
     if command.words < 0:
-        found: dict[str, Any] = {}
+        found, text = options.take(text, command.options)
         words = [bound.text for bound in binding.bind(text, scope)]
     else:
         found, words = options.take_words(text, command.options)
@@ -148,23 +153,14 @@ def _cancel() -> None:
     display.note(actions.cancel(shared.session()))
 
 
-def _arrays(pattern: str = "*") -> None:
-    session = shared.session()
-    frame = session.fetch("list('arrays')")
-    columns = [name for name in _LISTED if name in frame.columns]
-    rows = [row for row in frame[columns].itertuples(index=False) if _fits(row.name, pattern)]
-    rows.sort(key=lambda row: str(row.name))
-    limit = session.settings.display_limit
-    display.table(columns, rows[:limit])
-    if len(rows) > limit:
-        display.note(f"{limit:,} of {len(rows):,} arrays; a pattern selects, as in %scidb arrays tmp*")
+def _arrays(pattern: str = "*", **more: Any) -> None:
+    schemas.arrays(shared.session(), lambda name: _fits(name, pattern), **more)
 
 
-def _show(wanted: str = "") -> None:
+def _show(wanted: str = "", **more: Any) -> None:
     if not wanted:
         raise MagicUsageError(f"What is to be shown? It is: {_head('show')}.")
-    query = f"show({wanted})" if _ARRAY_NAME.match(wanted) else f"show({quote(wanted)}, 'afl')"
-    display.text("\n".join(shared.session().fetch(query)["schema"]))
+    schemas.show(shared.session(), wanted, **more)
 
 
 def _operators(pattern: str = "*") -> None:
@@ -270,7 +266,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
     "reconnect": Subcommand(_reconnect, "give the slot back and take a new one"),
     "cancel": Subcommand(_cancel, "cancel the running query on the server"),
-    "arrays": Subcommand(_arrays, "the arrays, with their schemas", "[PATTERN]", 1),
+    "arrays": Subcommand(
+        _arrays, "the arrays: dimensions, chunks, attributes", "[PATTERN] [--versions] [--count]", 1, MORE
+    ),
     "load": Subcommand(
         _load,
         "load files into one array; again, it goes on from there",
@@ -286,7 +284,13 @@ SUBCOMMANDS: dict[str, Subcommand] = {
             "--server": options.Option("server", "files on the server, which reads them by aio_input"),
         },
     ),
-    "show": Subcommand(_show, "the schema of an array or of a query, which is not run", "NAME | QUERY", -1),
+    "show": Subcommand(
+        _show,
+        "the schema of an array, or of a query, which is not run",
+        "[--versions] [--count] NAME | QUERY",
+        -1,
+        MORE,
+    ),
     "operators": Subcommand(_operators, "the operators that the server has", "[PATTERN]", 1),
     "help": Subcommand(_help, "this manual, or an operator's arguments", "[OPERATOR]", 1),
     "last_error": Subcommand(_last_error, "all that is known of the last error: code, the server's text"),

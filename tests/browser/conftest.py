@@ -82,7 +82,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(SCREENSHOTS) if SCREENSHOTS else tmp_path_factory.mktemp("screenshots")
 
 
-@pytest.fixture(params=list(product(FRONT_ENDS, THEMES)) if LONG else list(zip(FRONT_ENDS, THEMES, strict=True)))
+@pytest.fixture(params=list(product(FRONT_ENDS, THEMES) if LONG else zip(FRONT_ENDS, THEMES, strict=True)))
 def book(
     request: pytest.FixtureRequest, chromium: Browser, jupyter: Server, pictures: Path
 ) -> Iterator[Book]:
