@@ -23,6 +23,7 @@ from playwright.sync_api import Locator, Page
 import scidb_magic
 
 PACKAGES = str(Path(scidb_magic.__file__).parents[1])
+INSTALLED = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / "scidb-magic"
 FRONT_ENDS = {"lab": "lab/tree/{path}?reset&token={token}", "notebook": "notebooks/{path}?token={token}"}
 THEMES = ("light", "dark")
 START_SECONDS = 60.0
@@ -92,6 +93,10 @@ class Server:
         for each in (self.root, *own.values()):
             each.mkdir()
         _configure(own["JUPYTER_CONFIG_DIR"] / "labconfig")
+        if not INSTALLED.exists() and not os.environ.get("CI"):
+            extensions = own["JUPYTER_DATA_DIR"] / "labextensions"
+            extensions.mkdir()
+            (extensions / INSTALLED.name).symlink_to(Path(PACKAGES) / "scidb_magic" / "labextension")
         self._token = secrets.token_hex()
         self._environment = {
             **os.environ,

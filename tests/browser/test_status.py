@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
+
+from scidb_magic.shim.client import ShimClient
+
+from .front_ends import Book
 
 ENDLESS = "aggregate(build(<v:int64>[i=0:99999999999], i % 7), sum(v))"
 LOAD = "%load_ext scidb_magic"
 
 
-def button(area: Any, name: str) -> Any:
+def button(area: Locator, name: str) -> Locator:
     return area.get_by_role("button", name=name, exact=True)
 
 
-def test_the_widget_follows_the_session(book: Any) -> None:
+def test_the_widget_follows_the_session(book: Book) -> None:
     book.open([LOAD, "%scidb connect embedded:", "%scidb", "%%scidb\nbuild(<v:int64>[i=0:4], i)", "%scidb"])
     for index in range(3):
         book.run(index)
@@ -40,7 +45,7 @@ def test_the_widget_follows_the_session(book: Any) -> None:
     expect(first).to_contain_text("this notebook 1")
 
 
-def test_progress_and_cancel_while_a_query_runs(book: Any) -> None:
+def test_progress_and_cancel_while_a_query_runs(book: Book) -> None:
     cell = f"%%scidb --progress-after 0.3\nbuild(<v:int64>[i=0:1], i);\n{ENDLESS}"
     book.open([LOAD, "%scidb connect embedded:", "%scidb", cell, "%%scidb\nbuild(<v:int64>[i=0:4], i)"])
     for index in range(3):
@@ -63,12 +68,9 @@ def test_progress_and_cancel_while_a_query_runs(book: Any) -> None:
     expect(book.output(4).locator("table")).to_be_visible()
 
 
-@pytest.mark.parametrize("book", [("lab", "light"), ("lab", "dark")], indirect=True)
-@pytest.mark.parametrize("slots", [100])
-def test_a_full_house_in_a_narrow_window(book: Any, slots: int, embedded_factory: Any) -> None:
-    from scidb_magic.shim.client import ShimClient
-
-    server = embedded_factory("--max-sessions", str(slots))
+@pytest.mark.parametrize("book", [("lab", "dark")], indirect=True)
+def test_a_full_house_in_a_narrow_window(book: Book, embedded_factory: Callable[..., Any]) -> None:
+    server = embedded_factory("--max-sessions", "100")
     client = ShimClient(server.url)
     for _ in range(30):
         client.new_session()
