@@ -37,6 +37,12 @@ class Operator:
     signature: str
     library: str
 
+    def describe(self) -> str:
+        """Its arguments, what it does, and where it comes from, in two lines."""
+        effect = {"read": "changes nothing", "change": "changes the database"}[self.effect]
+        result = "has a result" if self.result else "has no result"
+        return f"{self.name}({self.signature})\n  {effect}, {result}; library {self.library}"
+
 
 _SCIDB = """
 read   +  aggregate          array, aggregate(attribute) [as name] …, dimension …?, chunk …?

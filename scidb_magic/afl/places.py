@@ -91,6 +91,15 @@ def place(text: str, cursor: int) -> Place:
     return there
 
 
+def names_around(text: str, cursor: int) -> list[str]:
+    """The name at the offset `cursor`, and the operators in whose brackets it is, the inmost first."""
+    found = tokens(text)
+    if any(t.start < cursor < t.end for t in found if t.kind in (Kind.STRING, Kind.COMMENT, Kind.BROKEN)):
+        return []
+    here = [t.text.strip('"') for t in found if t.kind in _NAMES and t.start <= cursor <= t.end]
+    return [*here, *(name for name, _ in reversed(_calls(_before(found, cursor))) if name)]
+
+
 _LEADS = frozenset("and or not in let".split())
 """Words after which a name stands that exists."""
 
@@ -126,8 +135,8 @@ def _behind(found: Sequence[Token], start: int) -> list[Token]:
     return seen[:end]
 
 
-def _argument(before: Sequence[Token]) -> tuple[str, int | str]:
-    """The operator in whose brackets a place is, and which argument it is there."""
+def _calls(before: Sequence[Token]) -> list[tuple[str, int]]:
+    """The operators in whose brackets a place is, the outmost first, and which argument it is there."""
     stack: list[tuple[str, int]] = []
     for number, token in enumerate(before):
         if token.text == "(":
@@ -137,6 +146,12 @@ def _argument(before: Sequence[Token]) -> tuple[str, int | str]:
             stack.pop()
         elif token.text == "," and stack:
             stack[-1] = (stack[-1][0], stack[-1][1] + 1)
+    return stack
+
+
+def _argument(before: Sequence[Token]) -> tuple[str, int | str]:
+    """The operator in whose brackets a place is, and which argument, or keyword, it is there."""
+    stack = _calls(before)
     if not stack:
         return "", 0
     if len(before) > 1 and before[-1].text == ":" and before[-2].kind is Kind.NAME:

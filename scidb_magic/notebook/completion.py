@@ -85,7 +85,7 @@ class Completer:
         line, column : int
             Of the cursor, from 0.
         """
-        typed = _typed(text, line, column)
+        typed = typed_for(text, line, column)
         if typed is None:
             return None
         before = typed.text[: typed.cursor]
@@ -100,7 +100,7 @@ class Completer:
             return _connections(before)
         if command in subcommands.SUBCOMMANDS:
             return self._argument(command, typed.text[head:], typed.cursor - head)
-        there = place(_without_expressions(typed.text[head:]), typed.cursor - head)
+        there = place(without_expressions(typed.text[head:]), typed.cursor - head)
         fitting = sorted_candidates(there, self._catalogue.names)
         if not typed.cell and before[head:].strip() == there.fragment:
             words = [Candidate(name, "subcommand") for name in subcommands.SUBCOMMANDS]
@@ -209,7 +209,7 @@ _ARGUMENTS = {"help": "operator", "operators": "operator", "show": "name"}
 """Subcommand -> kind of its argument."""
 
 
-def _typed(text: str, line: int, column: int) -> Typed | None:
+def typed_for(text: str, line: int, column: int) -> Typed | None:
     """What was typed for the magic in whose cell or line the cursor stands."""
     lines = text.split("\n")
     cursor = sum(len(each) + 1 for each in lines[:line]) + column
@@ -264,6 +264,6 @@ def _open_expression(before: str) -> str | None:
     return before[start + 2 :] if start > before.rfind("}}") else None
 
 
-def _without_expressions(text: str) -> str:
+def without_expressions(text: str) -> str:
     """AFL with a name of the same length in place of each ``{{ expression }}``."""
     return re.sub(r"\{\{.*?\}\}", lambda match: "_" * len(match[0]), text, flags=re.DOTALL)

@@ -1,12 +1,13 @@
-"""The end of the kernel that runs the notebook.
+"""What the kernel that runs the notebook is asked for, and we have a part in: its end, and help.
 
 A kernel is asked to shut down in its control thread, also while a cell runs, and 2.5 s before it is
 killed; its ``atexit`` handlers come too late or never when the cell does not end. So the request
-itself gives the slot back.
+itself gives the slot back. The request for help, Shift-Tab, has the whole cell; IPython's hooks have not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from scidb_magic.session import lifecycle
@@ -17,30 +18,60 @@ if TYPE_CHECKING:
 _MARK = "_scidb_magic_former"
 
 
-def watch(shell: InteractiveShell) -> None:
-    """Have the kernel of `shell` give the slot back at the shutdown request; without a kernel, nothing."""
+def watch(shell: InteractiveShell, explain: Callable[[str, int], str | None]) -> None:
+    """Have the kernel of `shell` give the slot back at the shutdown request, and ask us for help.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Without a kernel nothing happens.
+    explain : callable
+        From a cell and a place in it to a text; None where it is not ours.
+    """
     kernel = getattr(shell, "kernel", None)
-    if kernel is None or hasattr(kernel.do_shutdown, _MARK):
+    if kernel is None:
         return
-    former = kernel.do_shutdown
 
-    def do_shutdown(restart: bool) -> Any:
-        try:
-            lifecycle.closing()
-        finally:
-            answer = former(restart)
-        return answer
+    def ending(former: Callable[..., Any]) -> Callable[..., Any]:
+        def do_shutdown(restart: bool) -> Any:
+            try:
+                lifecycle.closing()
+            finally:
+                answer = former(restart)
+            return answer
 
-    setattr(do_shutdown, _MARK, former)
-    kernel.do_shutdown = do_shutdown
+        return do_shutdown
+
+    def helping(former: Callable[..., Any]) -> Callable[..., Any]:
+        def do_inspect(code: str, cursor_pos: int, *more: Any, **named: Any) -> Any:
+            text = explain(code, cursor_pos)
+            if text is None:
+                return former(code, cursor_pos, *more, **named)
+            data = {"text/plain": text} if text else {}
+            return {"status": "ok", "found": bool(text), "data": data, "metadata": {}}
+
+        return do_inspect
+
+    _wrap(kernel, "do_shutdown", ending)
+    _wrap(kernel, "do_inspect", helping)
 
 
 def unwatch(shell: InteractiveShell) -> None:
     """Take back what `watch` did, unless another extension has wrapped it since."""
     kernel: Any = getattr(shell, "kernel", None)
-    former = getattr(getattr(kernel, "do_shutdown", None), _MARK, None)
-    if former is not None:
-        # The attribute of the instance hides the method of the class.
-        del kernel.do_shutdown
-        if kernel.do_shutdown != former:
-            kernel.do_shutdown = former
+    for name in ("do_shutdown", "do_inspect"):
+        former = getattr(getattr(kernel, name, None), _MARK, None)
+        if former is not None:
+            # The attribute of the instance hides the method of the class.
+            delattr(kernel, name)
+            if getattr(kernel, name) != former:
+                setattr(kernel, name, former)
+
+
+def _wrap(kernel: Any, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    former = getattr(kernel, name)
+    if hasattr(former, _MARK):
+        return
+    own = wrapper(former)
+    setattr(own, _MARK, former)
+    setattr(kernel, name, own)

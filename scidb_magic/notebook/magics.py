@@ -26,6 +26,7 @@ from scidb_magic.errors import MagicUsageError, QueryError, QueryInterrupted, Sc
 from scidb_magic.notebook import (
     failure,
     history,
+    inspection,
     kernel,
     options,
     runner,
@@ -118,7 +119,7 @@ def load(shell: InteractiveShell) -> None:
         magics = SciDBMagics(shell)
         shell.register_magics(magics)
         magics.completer.register()
-    kernel.watch(shell)
+        kernel.watch(shell, lambda code, place: inspection.told(code, place, magics.catalogue.names))
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -181,9 +181,7 @@ def _help(operator: str = "") -> None:
     if known is None:
         display.text("\n".join(shared.session().fetch(f"help({quote(operator)})")["help"]))
         return
-    result = "has a result" if known.result else "has no result"
-    effect = {"read": "changes nothing", "change": "changes the database"}[known.effect]
-    display.text(f"{known.name}({known.signature})\n  {effect}, {result}; library {known.library}")
+    display.text(known.describe())
 
 
 def _load(*paths: str, into: str | None = None, dims: str | None = None, **switches: Any) -> None:
