@@ -19,6 +19,12 @@ from IPython.display import display
 
 log = logging.getLogger("scidb_magic")
 
+LONGEST_SCHEMA = 300
+"""Characters of the schema above a result; ``attrs["scidb_schema"]`` has the whole."""
+
+MOST_COLUMNS = 200
+"""Of a table in a notebook."""
+
 # IPython has types for it in some of its versions.
 _display: Callable[..., object] = display
 
@@ -115,6 +121,8 @@ def result(data: Any, complete: bool = True) -> None:
         _display(data)
         note(below)
         return
+    if len(schema) > LONGEST_SCHEMA:
+        schema = schema[:LONGEST_SCHEMA] + "…"
     plain, drawn = "", ""
     if rows(data):
         plain, drawn, below = _drawn(data, below)
@@ -131,12 +139,16 @@ def _drawn(data: Any, below: str) -> tuple[str, str, str]:
     import pandas as pd
 
     wanted = pd.options.display
-    limits = {"max_rows": None, "max_cols": wanted.max_columns or None}
+    most = None
     if wanted.max_rows and len(data) > wanted.max_rows:
-        limits["max_rows"] = min(wanted.min_rows or wanted.max_rows, wanted.max_rows)
-        below += f" (pandas draws {limits['max_rows']} of them)"
-    plain = data.to_string(index=False, line_width=wanted.width, **limits)
-    return plain, data.to_html(index=False, notebook=True, border=0, **limits), below
+        most = min(wanted.min_rows or wanted.max_rows, wanted.max_rows)
+        below += f" (pandas draws {most} of them)"
+    plain = data.to_string(
+        index=False, line_width=wanted.width, max_rows=most, max_cols=wanted.max_columns or None
+    )
+    # What is wider than the window is scrolled, so more columns may stand there than pandas would draw.
+    columns = max(wanted.max_columns or 0, MOST_COLUMNS)
+    return plain, data.to_html(index=False, notebook=True, max_rows=most, max_cols=columns), below
 
 
 def footer(data: Any, complete: bool) -> str:
