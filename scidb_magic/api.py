@@ -105,7 +105,7 @@ def use(given: Mapping[str, Any]) -> ManagedSession:
             return _shared
         former, new = _shared, ManagedSession(resolved, sources)
         if former is not None:
-            new.notify = former.notify
+            new.follow(former)
         try:
             if former is not None:
                 former.close()

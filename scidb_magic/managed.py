@@ -86,6 +86,11 @@ class ManagedSession:
     def notify(self, notify: Callable[[str], None]) -> None:
         self.connection.notify = notify
 
+    def follow(self, former: ManagedSession) -> None:
+        """Be heard and watched as `former` was."""
+        mine, its = self.connection, former.connection
+        mine.notify, mine.on_change, mine.watching = its.notify, its.on_change, its.watching
+
     def adopt(self, settings: Settings, sources: dict[str, str]) -> None:
         """Go on with other settings, of which only those that are `live` may differ."""
         self.settings, self.sources = settings, sources

@@ -10,6 +10,7 @@ from typing import Literal
 
 from scidb_magic.afl.lexer import Kind, Token, tokens
 from scidb_magic.afl.operators import AGGREGATES, FUNCTIONS, MACROS, OPERATORS
+from scidb_magic.errors import ScidbMagicError
 
 StatementKind = Literal["read", "change", "unknown"]
 
@@ -58,6 +59,23 @@ def split(cell: str) -> list[Statement]:
         piece.append(token)
     statements.append(_statement(piece))
     return [statement for statement in statements if statement.bare]
+
+
+def only(afl: str) -> Statement:
+    """The only statement of a text.
+
+    Raises
+    ------
+    ScidbMagicError
+        There is none, or there are several.
+    """
+    statements = split(afl)
+    if len(statements) != 1:
+        found = "none" if not statements else str(len(statements))
+        raise ScidbMagicError(
+            f"One AFL statement is expected here, found {found}; a %%scidb cell takes several."
+        )
+    return statements[0]
 
 
 def _statement(piece: list[Token]) -> Statement:

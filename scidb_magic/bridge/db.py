@@ -30,12 +30,13 @@ from typing import Any
 import scidbpy
 from scidbpy.db import Arrays, Operator
 
+from scidb_magic.afl import script
 from scidb_magic.bridge import answer, payload
 from scidb_magic.bridge.endpoints import Endpoints
 from scidb_magic.bridge.failure import as_scidbpy_raises
 from scidb_magic.bridge.garbage import Collector, qualified
 from scidb_magic.errors import ScidbMagicError
-from scidb_magic.session.connection import Connection, one_statement
+from scidb_magic.session.connection import Connection
 from scidb_magic.session.uploads import Attachment
 from scidb_magic.wire.schema import Schema
 
@@ -130,7 +131,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
         use_arrow_stream: bool,
     ) -> Any:
         self._collector.sweep()
-        query = one_statement(query).bare
+        query = script.only(query).bare
         if namespace := _SET_NAMESPACE.fullmatch(query):
             self.namespace = namespace[1]
             return None

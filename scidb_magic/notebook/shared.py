@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scidb_magic.errors import SettingError
 from scidb_magic.notebook import display, progress
+from scidb_magic.session.connection import unwatched
 
 if TYPE_CHECKING:
     from scidb_magic.api import ManagedSession
@@ -24,7 +24,7 @@ def session() -> ManagedSession:
 
     found = api.current()
     found.notify = display.notice
-    found.connection.watching = partial(progress.watching, found.connection)
+    found.connection.watching = progress.watching
     return found
 
 
@@ -86,5 +86,5 @@ def let_go() -> None:
         found = api.current()
         found.release()
         found.notify = display.log.warning
-        found.connection.watching = contextlib.nullcontext
+        found.connection.watching = unwatched
     api.unstand()

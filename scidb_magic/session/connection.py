@@ -49,15 +49,15 @@ class Connection:
     last_words : callable
         Answers statements to run for their effect before the slot is given back for good.
     watching : callable
-        Makes a context manager, entered around each statement; what it yields, if anything, is called now and
-        then in the main thread while that waits for the statement.
+        Makes of this a context manager that is entered around each statement; what it yields, if anything, is
+        called now and then in the main thread while that waits for the statement.
     """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None] = log.warning) -> None:
         self.settings = settings
         self.notify = notify
         self.last_words: Callable[[], Iterable[str]] = tuple
-        self.watching: Callable[[], AbstractContextManager[Callable[[], object] | None]] = nullcontext
+        self.watching: Callable[[Connection], AbstractContextManager[Callable[[], object] | None]] = unwatched
         self._keeper = SlotKeeper(settings, self._tell)
         self._pid = os.getpid()
         self._attempts = Attempts(self._keeper, self._tell)
@@ -117,7 +117,7 @@ class Connection:
         ------
         QueryError, QueryOutcomeUnknown, ResultLost, ResultTooLarge, SlotsExhausted, ShimUnreachable
         """
-        statement = one_statement(afl)
+        statement = script.only(afl)
         work = Fetching(
             statement.text,
             self._query(statement, namespace),
@@ -145,13 +145,13 @@ class Connection:
         ------
         QueryError, QueryOutcomeUnknown, SlotsExhausted, ShimUnreachable
         """
-        statement = one_statement(afl)
+        statement = script.only(afl)
         query = self._query(statement, namespace)
         return self._run(lambda exchange: exchange.execute(query), attachments, retry, statement.text)
 
     def text(self, afl: str, *, save: str = "tsv", namespace: str | None = None) -> str:
         """Run one statement and bring its result in a text format of SciDB's ``save``."""
-        statement = one_statement(afl)
+        statement = script.only(afl)
         query = self._query(statement, namespace)
 
         def work(exchange: Exchange) -> str:
@@ -165,7 +165,7 @@ class Connection:
 
         Takes no slot, counts as no query, and is not sent again.
         """
-        statement = one_statement(afl)
+        statement = script.only(afl)
         query = replace(self._query(statement, None), auxiliary=True)
 
         def work(exchange: Exchange) -> str:
@@ -351,7 +351,7 @@ class Connection:
             # Of this statement alone: one that was abandoned keeps its own, which stays set.
             cancelled = self._cancelled = threading.Event()
             self._running = statement
-            with self.watching() as tick:
+            with self.watching(self) as tick:
                 return interruptible(
                     lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
                     self._interrupt,
@@ -379,18 +379,6 @@ class Connection:
         in_waiting_thread(lambda: self.notify(notice))
 
 
-def one_statement(afl: str) -> script.Statement:
-    """The only statement of a text.
-
-    Raises
-    ------
-    ScidbMagicError
-        There is none, or there are several.
-    """
-    statements = script.split(afl)
-    if len(statements) != 1:
-        found = "none" if not statements else str(len(statements))
-        raise ScidbMagicError(
-            f"One AFL statement is expected here, found {found}; a %%scidb cell takes several."
-        )
-    return statements[0]
+def unwatched(_: Connection) -> AbstractContextManager[None]:
+    """For `Connection.watching`, where nobody watches."""
+    return nullcontext()

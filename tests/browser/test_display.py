@@ -42,7 +42,7 @@ def test_results(book: Book) -> None:
 
 
 def test_shift_tab_shows_help(book: Book) -> None:
-    book.open(CELLS[:1] + ("%%scidb\nredimension",))
+    book.open((CELLS[0], "%%scidb\nredimension"))
     book.run(0)
     book.type_in(1, "")
     book.page.keyboard.press("Shift+Tab")
