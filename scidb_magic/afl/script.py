@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Literal
 
 from scidb_magic.afl.lexer import Kind, Token, tokens
@@ -17,6 +17,7 @@ StatementKind = Literal["read", "change", "unknown"]
 _NOT_A_LINE_END = re.compile(r"[^\n]")
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = set(_OPENING.values())
+_NAMES = (Kind.NAME, Kind.QUOTED)
 _EXPRESSION_WORDS = frozenset(("and", "or", "not", "in", "is", "as", "between", "null", "distribution"))
 
 
@@ -95,9 +96,7 @@ def called(bare: str) -> list[tuple[str, int]]:
     return [
         (name.text.strip('"').lower(), name.start)
         for name, sign in pairwise(said)
-        if name.kind in (Kind.NAME, Kind.QUOTED)
-        and sign.text == "("
-        and name.text.lower() not in _EXPRESSION_WORDS
+        if name.kind in _NAMES and sign.text == "(" and name.text.lower() not in _EXPRESSION_WORDS
     ]
 
 
@@ -117,23 +116,37 @@ def operands(bare: str) -> list[str]:
     said = [token for token in tokens(bare) if token.kind is not Kind.COMMENT]
     outer = outer_operator(bare)
     if outer == "create array":
-        named = [token.text for token in said if token.kind in (Kind.NAME, Kind.QUOTED)]
-        return named[2:3] if [name.lower() for name in named[1:2]] == ["array"] else named[3:4]
+        return _created(said)
     if outer is None:
         return []
-    found, depth = [""], 0
+    found, opened = [""], list[str]()
     for token in said:
-        if token.kind is Kind.SIGN:
-            depth -= token.text in _CLOSING
-            if depth == 1 and token.text == ",":
-                found.append("")
-                continue
-        if depth:
+        sign = token.text if token.kind is Kind.SIGN else ""
+        # Where an operand begins, '<' opens a schema, whose commas are its own; elsewhere it compares.
+        schema = sign == "<" and opened == ["("] and not found[-1].strip()
+        if opened and (sign in _CLOSING or (sign == ">" and opened[-1] == "<")):
+            opened.pop()
+            if not opened:
+                break
+        if sign == "," and opened == ["("]:
+            found.append("")
+            continue
+        if opened:
             found[-1] += token.text
-        depth += token.kind is Kind.SIGN and token.text in _OPENING
-        if token.kind is Kind.SIGN and token.text in _CLOSING and not depth:
-            break
+        if sign in _OPENING or schema:
+            opened.append(sign)
     return [operand.strip() for operand in found if operand.strip()]
+
+
+def _created(said: list[Token]) -> list[str]:
+    """The name in ``create [temp] array [namespace.]name …``."""
+    words = [token for token in said if token.kind is not Kind.SPACE]
+    behind = next((n + 1 for n, token in enumerate(words[:3]) if token.text.lower() == "array"), len(words))
+    name = "".join(
+        token.text
+        for token in takewhile(lambda each: each.kind in _NAMES or each.text == ".", words[behind:])
+    )
+    return [name] if name else []
 
 
 def kind_of(bare: str, reads: Collection[str] = ()) -> StatementKind:

@@ -110,6 +110,7 @@ class Completer:
     def _argument(self, command: str, text: str, cursor: int) -> tuple[str, list[Candidate]]:
         """Of a subcommand: an operator's name, or what may be shown."""
         start = text.index(command) + len(command)
+        start = min(start + options.span(text[start:], subcommands.SUBCOMMANDS[command].options), cursor)
         there = place(text[start:], cursor - start)
         kind = _ARGUMENTS.get(command, "nothing")
         if there.kind == "name":

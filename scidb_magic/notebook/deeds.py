@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scidb_magic.afl import script
+from scidb_magic.afl.literals import quote
 
 if TYPE_CHECKING:
     from scidb_magic.session.connection import Connection
@@ -15,6 +17,7 @@ _DEEDS = {
     "aio_save": "saved {0}",
     "append": "appended to {1}",
     "cancel": "cancelled query {0}",
+    "change_user": "changed user {1}",
     "consume": "read {0} and kept nothing of it",
     "create array": "created array {0}",
     "create_array": "created array {0}",
@@ -30,7 +33,9 @@ _DEEDS = {
     "load": "loaded into {0}",
     "load_library": "loaded library {0}",
     "load_module": "loaded module {0}",
+    "lock_arrays": "set the lock of all arrays to {0}",
     "move_array_to_namespace": "moved {0} to namespace {1}",
+    "mquery": "ran the queries as one",
     "remove": "removed {0}",
     "remove_versions": "removed versions of {0}",
     "rename": "renamed {0} to {1}",
@@ -38,7 +43,9 @@ _DEEDS = {
     "secure_store": "stored array {1}",
     "set_namespace": "set namespace {0}",
     "set_role": "set role {0}",
+    "set_role_permissions": "set permissions of role {0}",
     "store": "stored array {1}",
+    "test_clear_cache": "cleared the cache",
     "unload_library": "unloaded library {0}",
     "xremove": "removed {0}",
     "xsave": "saved {0} to {1}",
@@ -50,6 +57,8 @@ _VERSIONED = {"append": 1, "delete": 0, "insert": 1, "load": 0, "secure_store": 
 
 _LONGEST = 60
 """Characters of an operand that is told; a longer one is a query."""
+
+_VERSION = re.compile(r"[^<]*@(\d+)<")
 
 
 def sentence(bare: str, label: str) -> str:
@@ -74,11 +83,13 @@ def versioned(bare: str) -> str | None:
 
 
 def version(connection: Connection, array: str) -> int | None:
-    """The newest version of an array; None where it has none, or nobody can be asked at once."""
-    found = connection.aside(f"aggregate(versions({array}), max(version_id))")
-    number = (found or "").strip()
-    return int(number) if number.isdecimal() else None
+    """The newest version of an array; None where it has none, or nobody can be asked at once.
+
+    SciDB names it in the schema of a scan, ``A@3<v:int64> …``, but of a temporary array, which has none.
+    """
+    found = _VERSION.match(connection.aside(f"show({quote(f'scan({array})')}, 'afl')") or "")
+    return int(found[1]) if found else None
 
 
 def _shown(operand: str) -> str:
-    return operand[1:-1] if operand[:1] == "'" == operand[-1:] else " ".join(operand.split())
+    return " ".join((operand[1:-1] if operand[:1] == "'" == operand[-1:] else operand).split())

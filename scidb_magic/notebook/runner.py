@@ -170,7 +170,9 @@ def _execute(session: ManagedSession, step: Step, options: Options) -> None:
     bare = script.split(step.bound.text)[0].bare
     told = f"done: {step.label}" if options.no_fetch else deeds.sentence(bare, step.label)
     array = deeds.versioned(bare)
-    number = deeds.version(session.connection, array) if array and not options.namespace else None
+    if array and options.namespace and "." not in array:
+        array = f"{options.namespace}.{array}"
+    number = deeds.version(session.connection, array) if array else None
     display.note(told if number is None else f"{told}, version {number}")
 
 

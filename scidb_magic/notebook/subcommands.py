@@ -77,6 +77,9 @@ def run(name: str, text: str, scope: Mapping[str, Any]) -> None:
     command = SUBCOMMANDS[name]
     if command.words < 0:
         found, text = options.take(text, command.options)
+        # Behind AFL it would be taken for a comment of AFL.
+        if (last := text.split()[-1:]) and last[0] in command.options:
+            raise MagicUsageError(f"{last[0]} stands before the AFL; it is: {_head(name)}.")
         words = [bound.text for bound in binding.bind(text, scope)]
     else:
         found, words = options.take_words(text, command.options)

@@ -165,8 +165,27 @@ def test_result(afl: str, result: bool) -> None:
         ("  store ( A , B )  ", ["A", "B"]),
         ("create array A <v:int64>[i]", ["A"]),
         ('CREATE TEMP ARRAY "a b" <v:int64>[i]', ['"a b"']),
+        ("create array ns.A <v:int64>[i]", ["ns.A"]),
+        ("create temp array ns . array <v:int64, w:int64>[i]", ["ns.array"]),
+        ("create array array <v:int64>[i]", ["array"]),
+        ("create temp", []),
+        (
+            "create_array(A, <v:int64, w:bool default (1 > 2)>[i; j], true)",
+            ["A", "<v:int64, w:bool default (1 > 2)>[i; j]", "true"],
+        ),
+        (
+            "add_attributes(A, /* , */ <x:int64, y:string default 'a, >'>)",
+            ["A", "<x:int64, y:string default 'a, >'>"],
+        ),
+        ("apply(A, w, v < 3, u, 4 > v)", ["A", "w", "v < 3", "u", "4 > v"]),
+        ("between(A, (1, 2), 3", ["A", "(1, 2)", "3"]),
         ("A", []),
     ],
 )
 def test_operands(statement: str, operands: list[str]) -> None:
     assert script.operands(statement) == operands
+
+
+@given(st.lists(st.sampled_from(["A", "f(v, 1)", "v < 3", "<v:int64, w:int8>[i, j]", "'a,b'", "keep: 2"])))
+def test_operands_are_found_again(operands: list[str]) -> None:
+    assert script.operands(f"op( {' , '.join(operands)} ) trailing(words, there)") == operands

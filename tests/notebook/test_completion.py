@@ -48,6 +48,8 @@ def aware(shell: Any, embedded: Any, wait_until: Any) -> Iterator[Any]:
         ("%scidb release --or|", "%scidb release --orphans"),
         ("%scidb help regr|", "%scidb help regrid"),
         ("%scidb connect --name|", "%scidb connect --namespace"),
+        ("%scidb show --versions --co|", "%scidb show --versions --count"),
+        ("%scidb show --versions regr|", "%scidb show --versions regrid"),
         ("%%scidb --ou|", "%%scidb --output"),
         ("%%scidb -o x --as xa|", "%%scidb -o x --as xarray"),
         ("%%scidb --retry al|\nscan(A)", "%%scidb --retry always\nscan(A)"),

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
+
+from scidb_magic.errors import QueryError
+from scidb_magic.notebook import shared
 
 MADE = "<v:int64 not null default 5, s:string>[i=0:99:2:10; j=-3:*:0:7]"
 
@@ -37,7 +41,16 @@ def test_versions_and_cells_on_request(made: Any) -> None:
     assert full[-1] == "30"
     assert full[full.index("stored") + 1] == "2"
     assert empty[-1] == "0"
-    assert empty[empty.index("stored") + 1 :] == ["0"], "no version yet"
+    assert full[full.index("stored") + 2] == "2"
+    assert empty[empty.index("stored") + 1 :] == ["0", "0"], "neither a version yet, nor a cell"
+
+
+def test_the_number_of_versions_is_not_that_of_the_newest(made: Any) -> None:
+    made.run("%%scidb\nstore(sch_full, sch_full);\nremove_versions(sch_full, 3)")
+    (head, full) = lines(made.run("%scidb arrays sch_full --versions"))
+    assert head[-3:] == ["versions", "newest", "made"]
+    assert full[full.index("stored") + 1 :][:2] == ["1", "3"]
+    assert made.run("%scidb show --versions sch_full@3").texts[0].splitlines()[-1].split()[0] == "3"
 
 
 def test_many_attributes_are_cut(made: Any) -> None:
@@ -76,3 +89,66 @@ def test_show_a_query_which_is_not_run(made: Any) -> None:
     assert ["w", "string", "yes"] in [line.split()[:3] for line in text.splitlines()]
     assert made.run("%scidb show --count filter(sch_full, v < 7)").texts[0].endswith("cells\n7")
     assert "What is to be shown" in made.run("%scidb show").traceback[0]
+
+
+def test_columns_without_anything_are_left_out(made: Any) -> None:
+    *_, attributes = made.run("%scidb show sch_full").texts[0].split("\n\n")
+    assert attributes.splitlines()[0].split() == ["attribute", "type", "null"]
+
+
+def test_reserved_words_are_names_in_quotes(made: Any) -> None:
+    made.run('%scidb create array "select" <v:int64>[i=0:3]')
+    assert lines(made.run("%scidb arrays select --count --versions"))[1][-2:] == ["0", "0"]
+    assert made.run('%scidb show --count "select"').texts[0].endswith("cells\n0")
+    made.run('%scidb remove("select")')
+
+
+def test_data_frames(made: Any) -> None:
+    made.run("%scidb create array sch_frame <v:int64, w:string>")
+    assert lines(made.run("%scidb arrays sch_frame"))[1][:3] == ["sch_frame", "data", "frame"]
+    out = made.run("%scidb show sch_frame")
+    assert out.texts[0].splitlines()[0] == "sch_frame<v:int64,w:string>"
+    assert "dimension" not in out.text
+    made.run("%scidb remove(sch_frame)")
+
+
+def test_an_array_that_cannot_be_read_does_not_hide_the_others(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = shared.session()
+    fetch = session.fetch
+
+    def refusing(afl: str, **how: Any) -> Any:
+        if "sch_empty" in afl:
+            raise QueryError("SCIDB_LE_BAD_TEMP_ARRAY", "This array is gone.")
+        return fetch(afl, **how)
+
+    monkeypatch.setattr(session, "fetch", refusing)
+    out = made.run("%scidb arrays sch_* --count")
+    _, empty, full = lines(out)
+    assert (empty[-1], full[-1]) == ("?", "30")
+    assert out.texts[1] == "sch_empty cannot be looked into: This array is gone."
+
+
+def test_a_schema_that_cannot_be_read_is_shown_as_it_is(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = shared.session()
+    strange = pd.DataFrame({"name": ["sch_odd"], "schema": ["sch_odd<v:int64 strangely> [i]"]})
+    monkeypatch.setattr(session, "fetch", lambda afl: strange)
+    assert "sch_odd<v:int64 strangely> [i]" in made.run("%scidb arrays").text
+
+
+def test_nothing_fits(made: Any) -> None:
+    assert made.run("%scidb arrays giraffe").texts == ["No array's name fits; %scidb arrays lists them."]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("show sch_full --versions", "--versions stands before the AFL"),
+        ("show filter(sch_full, v < 7) --count", "--count stands before the AFL"),
+        ("show --versions filter(sch_full, v < 7)", "A query has no versions"),
+    ],
+)
+def test_options_that_do_not_fit(made: Any, line: str, message: str) -> None:
+    (told,) = made.run(f"%scidb {line}").traceback
+    assert told.startswith(f"MagicUsageError: {message}")
