@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scidb_magic.errors import QueryError, ScidbMagicError
+from scidb_magic.errors import MagicUsageError, QueryError, ScidbMagicError
 from scidb_magic.notebook.binding import Bound
 
 LINE_WIDTH = 100
@@ -102,7 +102,8 @@ def remember(error: BaseException) -> None:
     """Keep what can be told of `error`, but neither it nor what its frames hold."""
     global _last
     facts = {name: getattr(error, name, None) for name in ("code", "query_id", "statement")}
-    facts["ran"] = _RAN[error.ran] if isinstance(error, ScidbMagicError) else None
+    if isinstance(error, ScidbMagicError) and not isinstance(error, MagicUsageError):
+        facts["ran"] = _RAN[error.ran]
     known = tuple((name.replace("_", " "), str(value)) for name, value in facts.items() if value)
     _last = Told(headline(error), known, str(getattr(error, "body", "")))
 

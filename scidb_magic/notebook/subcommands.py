@@ -26,7 +26,7 @@ from scidb_magic.notebook import (
 )
 from scidb_magic.notebook.units import moment
 from scidb_magic.session.settings import SETTINGS, Said, read_file
-from scidb_magic.session.sources import config_file
+from scidb_magic.session.sources import PREFIX, config_file
 
 MANY = 10_000
 """Words that a line takes where it takes as many as one likes."""
@@ -239,11 +239,14 @@ def _config(pattern: str = "*") -> None:
         shown = "********" if setting.secret and value is not None else value
         source = session.sources.get(name, "default")
         if _fits(name, pattern):
-            rows.append((name, shown, source, setting.environment, setting.help))
+            rows.append((name, shown, source, setting.help))
     if not rows:
         display.note(f"No setting's name fits '{pattern}'; %scidb config lists them.")
         return
-    display.table(("setting", "value", "comes from", "variable", "what it is"), rows)
+    display.table(("setting", "value", "comes from", "what it is"), rows)
+    display.note(
+        f"Each is also a variable, as {PREFIX}SLOT_WAIT (the URL: SCIDB_URL), and a line in {config_file()}."
+    )
 
 
 def _fits(name: object, pattern: str) -> bool:
