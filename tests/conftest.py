@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -116,6 +117,14 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             patch.delenv(proxy, raising=False)
             patch.delenv(proxy.upper(), raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_arrive() -> None:
+    """A shell, or nohup, has what it starts in the background ignore these, and its children after it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -188,7 +188,7 @@ def test_an_upload_shows_no_path_in_an_error(db: Any) -> None:
 
 def test_nobody_there(make_session: Make, embedded_factory: Any) -> None:
     server = embedded_factory()
-    db = make_session(server.url).db
+    db = make_session(server.url, connect_wait=0.5).db
     server.stop()
     with pytest.raises(ShimUnreachable) as caught:
         db.iquery("list()")

@@ -264,13 +264,6 @@ class Scene:
                 process.kill()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def signals_arrive() -> None:
-    """A shell has what it starts in the background ignore these, and its children after it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def scene(embedded_factory: Callable[..., Any], tmp_path: Path) -> Iterator[Scene]:
     """A server and room for processes; nothing of it lives on."""
