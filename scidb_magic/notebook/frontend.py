@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
+
+_PID = os.getpid()
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -73,4 +76,5 @@ def close(widget: Any) -> None:
 
 
 def _kernel() -> Any:
-    return getattr(InteractiveShell._instance, "kernel", None)
+    # A forked child has its parent's shell, but none of the parent's sockets.
+    return getattr(InteractiveShell._instance, "kernel", None) if os.getpid() == _PID else None

@@ -9,6 +9,8 @@ without a reader, which keeps each output as it was last, keeps nothing of it.
 from __future__ import annotations
 
 import html
+import logging
+import math
 import sys
 import threading
 import time
@@ -23,6 +25,8 @@ from scidb_magic.notebook.units import sizes
 
 if TYPE_CHECKING:
     from scidb_magic.session.connection import Connection
+
+log = logging.getLogger("scidb_magic")
 
 EVERY = 0.2
 """Seconds between two changes: what changes faster nobody reads."""
@@ -82,14 +86,22 @@ class Task:
         self._due = now + EVERY
         told = (self._label, f"{now - self._began:.0f} s", transferred and sizes(*transferred))
         text = " · ".join(filter(None, told))
-        if self._line is None:
-            self._line = _line(self._cancel)
-        self._line.draw(text, _bar(text, *(self._part or transferred or (0, None))))
+        try:
+            if self._line is None:
+                self._line = _line(self._cancel)
+            self._line.draw(text, _bar(text, *(self._part or transferred or (0, None))))
+        except Exception:  # what cannot be drawn is no reason to leave the work
+            log.debug("Progress could not be shown.", exc_info=True)
+            self._due = math.inf
 
     def close(self) -> None:
         """It has ended."""
-        if self._line is not None:
+        if self._line is None:
+            return
+        try:
             self._line.close()
+        except Exception:  # nor to lose its result
+            log.debug("Progress could not be taken away.", exc_info=True)
 
 
 _task: Task | None = None
@@ -98,8 +110,11 @@ _task: Task | None = None
 
 @contextmanager
 def task(label: str, after: float, cancel: Callable[[], object]) -> Iterator[Task]:
-    """A task that is open meanwhile; see `Task`."""
+    """A task that is open meanwhile; see `Task`. It is drawn in the main thread alone, where cells run."""
     global _task
+    if threading.current_thread() is not threading.main_thread():
+        yield Task(label, math.inf, cancel)
+        return
     outer, _task = _task, Task(label, after, cancel)
     try:
         yield _task

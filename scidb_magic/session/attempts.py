@@ -93,7 +93,10 @@ class Attempts:
             return work(exchange)
         except ScidbMagicError as error:
             log.debug("%s aside", type(error).__name__)
-            self._after_fault(exchange, error, "never")
+            if decide(exchange.phase, error).fate is Fate.FORGET:
+                session.doubt()  # the next statement finds it gone, and says so
+            else:
+                self._after_fault(exchange, error, "never")
             return None
         finally:
             session.finish()

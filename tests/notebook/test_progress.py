@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -106,3 +107,29 @@ def test_the_kernel_has_one_place_for_it(kernels: Callable[..., Any], embedded: 
     out = kernel.run(f"%%scidb --progress-after 0\n{LONG.format(cells=40_000_000)}")
     assert out.error is None
     assert sum("running" in text for text in out.texts) == 1
+
+
+def test_what_cannot_be_drawn_does_no_harm(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def fail(cancel: Any) -> Any:
+        drawn.append(1)
+        raise OSError("no front end")
+
+    monkeypatch.setattr(progress, "_line", fail)
+    monkeypatch.setattr(interrupt, "TICK_EVERY", 0.01)
+    out = shell.run(f"%%scidb --progress-after 0\n{LONG.format(cells=40_000_000)}")
+    assert out.error is None
+    assert "v_sum" in out.text
+    assert drawn == [1]
+
+
+def test_another_thread_shows_none(terminal: Terminal) -> None:
+    def work() -> None:
+        with progress.task("loading", 0.0, lambda: None) as task:
+            task.tick()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert terminal.getvalue() == ""

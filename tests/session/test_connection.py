@@ -67,6 +67,20 @@ def test_a_dropped_session_is_renewed_with_one_line(
     assert (session.status().replays, taken(url)) == (2, 1)
 
 
+def test_a_question_aside_that_finds_the_session_gone_leaves_the_line_to_the_next_statement(
+    embedded_factory: Any, make: Any, notices: list[str]
+) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.execute("store(build(<x:int64>[i=0:2], i), A)")
+    lose(session, url)
+    assert session.connection.aside("list('types')") is None
+    assert notices == []
+    assert len(session.fetch("scan(A)")) == 3
+    assert len(notices) == 1 and "took a new one" in notices[0]
+    assert taken(url) == 1
+
+
 def test_retry_never(embedded_factory: Any, make: Any) -> None:
     url = embedded_factory().url
     session = make(url)

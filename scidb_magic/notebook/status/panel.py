@@ -6,13 +6,14 @@ own and tells in the last line what came of it, so neither the kernel nor anothe
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
 
-from scidb_magic.errors import QueryInterrupted, ScidbMagicError
+from scidb_magic.errors import QueryInterrupted, ScidbMagicError, SettingError
 from scidb_magic.notebook import actions, display, failure, frontend, shared
 from scidb_magic.notebook.status import page
 from scidb_magic.notebook.status.overview import Overview, look
@@ -86,7 +87,8 @@ class Panel:
         """Take it away wherever it is shown, and look no more."""
         self._closed = True
         self._watch.stop()
-        shared.session().connection.on_change = _nobody
+        with contextlib.suppress(SettingError):
+            shared.session().connection.on_change = _nobody
         frontend.close(self.root)
 
     def _session(self) -> Any:
