@@ -7,6 +7,8 @@
     redimension.py  redimension
     window.py       window
     join.py         cross_join join
+    shape.py        subarray slice transpose unpack flatten repart regrid
+    order.py        sort uniq rank avg_rank merge index_lookup
     io.py           input save consume
     aio.py          aio_input aio_save
     arrays.py       create_array store insert remove rename remove_versions
@@ -29,9 +31,11 @@ from scidb_magic.embedded.engine.operators import (
     cast,
     io,
     join,
+    order,
     redimension,
     select,
     server,
+    shape,
     window,
 )
 from scidb_magic.embedded.engine.operators.macros import MACROS
@@ -48,9 +52,11 @@ OPERATORS: dict[str, Operator] = {
         cast,
         io,
         join,
+        order,
         redimension,
         select,
         server,
+        shape,
         window,
     )
     for row in module.OPERATORS
