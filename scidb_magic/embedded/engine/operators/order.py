@@ -71,7 +71,12 @@ def uniq(context: Context, args: Arguments) -> Relation:
     inner = f"SELECT d0, a0 FROM ({source.sql}) WHERE a0 IS NOT NULL QUALIFY {first}"
     (value,) = cells(source)
     row = Axis(Dimension("i", chunk=chunk or MOST_IN_A_CHUNK), "row_number() OVER (ORDER BY d0) - 1")
-    return opened(source, [row], [replace(value, code=None)], f"FROM ({inner})")
+    return opened(
+        source,
+        [row],
+        [replace(value, attribute=replace(value.attribute, nullable=False), code=None)],
+        f"FROM ({inner})",
+    )
 
 
 def rank(context: Context, args: Arguments) -> Relation:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scidb_magic.embedded.engine.chunks import sized
 from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, chunk_order, like, number
 from scidb_magic.embedded.engine.errors import duplicate_dimension, not_positive
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
@@ -182,6 +183,83 @@ def _block(axis: Axis, block: int, chunk: int | None) -> Axis:
     )
 
 
+def xgrid(context: Context, args: Arguments) -> Relation:
+    """Each cell as a block of equal ones."""
+    source: Relation = args.value("input")
+    blocks: list[int] = args.values("grid")
+    found = axes(source)
+    if len(blocks) != len(found):
+        raise EngineError(
+            "INFER_SCHEMA",
+            "WRONG_OPERATOR_ARGUMENTS_COUNT2",
+            f"Operator 'xgrid' expected {len(found)} blocks but was passed {len(blocks)}.",
+        )
+    if min(blocks) <= 0:
+        raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR1", "The blocks of a grid must be positive.")
+    grown = [_grown(k, axis, block) for k, (axis, block) in enumerate(zip(found, blocks, strict=True))]
+    copies = "".join(f" CROSS JOIN range({block}) AS g{k}(o)" for k, block in enumerate(blocks))
+    return opened(source, grown, cells(source), f"FROM ({source.sql}){copies}")
+
+
+def _grown(k: int, axis: Axis, block: int) -> Axis:
+    mine, low = axis.dimension, number(axis.dimension.low)
+    high = None if mine.length is None else mine.low + mine.length * block - 1
+    chunk = None if mine.chunk is None else mine.chunk * block
+    return replace(
+        axis,
+        dimension=replace(mine, high=high, overlap=0, chunk=chunk),
+        sql=f"({axis.sql} - {low}) * {block} + g{k}.o + {low}",
+    )
+
+
+def unfold(context: Context, args: Arguments) -> Relation:
+    """The attributes, all of one type, along a new dimension."""
+    source: Relation = args.value("input")
+    found = cells(source)
+    if len({cell.attribute.type for cell in found}) > 1:
+        raise EngineError(
+            "INFER_SCHEMA", "ILLEGAL_OPERATION", "Illegal operation: unfold takes attributes of one type."
+        )
+    first = replace(found[0].attribute, nullable=any(cell.attribute.nullable for cell in found), default=None)
+    name = f"unfold_{len(source.schema.dimensions)}"
+    along = Dimension(name, 0, len(found) - 1, 0, len(found))
+    whens = "".join(f" WHEN {k} THEN {cell.sql}" for k, cell in enumerate(found))
+    reasons = "".join(f" WHEN {k} THEN {cell.code}" for k, cell in enumerate(found) if cell.code)
+    value = Cell(first, f"CASE u.k{whens} END", f"CASE u.k{reasons} END" if reasons else None)
+    tail = f"FROM ({source.sql}) CROSS JOIN range({len(found)}) AS u(k)"
+    return opened(source, [*axes(source), Axis(along, "u.k")], [value], tail)
+
+
+def reshape(context: Context, args: Arguments) -> Relation:
+    """The cells at the same places of a box of another shape, counted row by row."""
+    source: Relation = args.value("input")
+    target = sized(args.one("schema").value.schema.dimensions)
+    mine = source.schema.dimensions
+    bounded = all(dimension.length is not None for dimension in (*mine[1:], *target))
+    same = not mine or mine[0].length is None or _volume(mine) == _volume(target)
+    if not bounded or not same:
+        raise EngineError(
+            "INFER_SCHEMA", "OP_RESHAPE_ERROR2", "Both boxes of reshape must be bounded and of the same size."
+        )
+    place = "0"
+    for axis in axes(source):
+        place = f"({place}) * {axis.dimension.length or 0} + ({axis.sql} - {number(axis.dimension.low)})"
+    found, rest = [], _volume(target)
+    for dimension in target:
+        length = dimension.length or 1
+        rest //= length
+        sql = f"(({place}) // {rest}) % {length} + {number(dimension.low)}"
+        found.append(Axis(replace(dimension, overlap=0), sql))
+    # Of a list without an end those cells that the new box has no place for are left out.
+    tail = f"FROM ({source.sql}) WHERE {place} < {_volume(target)}"
+    result = opened(source, found, cells(source), tail)
+    return replace(result, schema=replace(result.schema, name=f"{source.schema.name}_reshape"))
+
+
+def _volume(dimensions: Sequence[Dimension]) -> int:
+    return math.prod(dimension.length or 1 for dimension in dimensions)
+
+
 def row_chunk(source: Relation) -> int:
     """The chunk length of a list of the cells of `source`."""
     lengths = [dimension.length for dimension in source.schema.dimensions]
@@ -240,5 +318,8 @@ OPERATORS = (
         repart,
         keywords={"cells_per_chunk": "<constant:int64>", "phys_chunk_size": "<constant:int64>"},
     ),
+    operator("xgrid", "<input> grid=<constant:int64>+", xgrid),
+    operator("unfold", "<input>", unfold),
+    operator("reshape", "<input> <schema>", reshape),
     operator("regrid", "<input> grid=<constant:int64>+ <aggregate_call>+ chunk=<constant:int64>*", regrid),
 )
