@@ -11,7 +11,6 @@ from scidb_magic.embedded.engine.columns import axes, cells, columns, number, wi
 from scidb_magic.embedded.engine.errors import (
     array_already_exists,
     version_does_not_exist,
-    wrong_parameter,
 )
 from scidb_magic.embedded.engine.operators.checks import raising
 from scidb_magic.embedded.engine.operators.kinds import Declared
@@ -83,9 +82,8 @@ def append(context: Context, args: Arguments) -> Change:
     array: Array = args.value("array_name")
     schema = _appendable(source, array)
     fields = args.values("dimension_name")
-    k = fields[0].within(1) if fields else len(schema.dimensions) - 1 if schema.is_dataframe else 0
-    if k is None:
-        raise wrong_parameter("a dimension of the array", args.one("dimension_name").span)
+    # The last dimension of a data frame counts its cells.
+    k = fields[0].position if fields else len(schema.dimensions) - 1 if schema.is_dataframe else 0
     old = array.relation(array.versions[-1] if array.versions else None)
     codes = source.codes | old.codes
     low = number(schema.dimensions[k].low)
