@@ -174,3 +174,11 @@ def duplicate_dimension(name: str, span: Span | None = None) -> EngineError:
 
 def illegal_operation(description: str, short: str = "INFER_SCHEMA") -> EngineError:
     return EngineError(short, "ILLEGAL_OPERATION", f"Illegal operation: {description}")
+
+
+def not_positive(name: str, short: str) -> EngineError:
+    return EngineError(
+        short,
+        "PARAMETER_NOT_POSITIVE_INTEGER",
+        f"The parameter '{name}' is not valid; must be a positive integer.",
+    )

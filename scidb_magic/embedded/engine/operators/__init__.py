@@ -1,15 +1,18 @@
 """The table of operators: one name, one rule.
 
     build.py        build
-    select.py       scan apply filter project between limit
+    select.py       scan apply filter project between cross_between limit
     cast.py         cast
     aggregate.py    aggregate
     redimension.py  redimension
     window.py       window
     join.py         cross_join join
+    shape.py        subarray slice transpose unpack flatten unfold repart reshape regrid xgrid
+    running.py      cumulate variable_window quantile
+    order.py        sort uniq rank avg_rank merge index_lookup
     io.py           input save consume
     aio.py          aio_input aio_save
-    arrays.py       create_array store insert remove rename remove_versions
+    arrays.py       create_array store insert append delete remove rename remove_versions
     about.py        show versions dimensions attributes
     server.py       list help cancel load_library
     macros.py       load discard op_count op_sum …
@@ -29,9 +32,12 @@ from scidb_magic.embedded.engine.operators import (
     cast,
     io,
     join,
+    order,
     redimension,
+    running,
     select,
     server,
+    shape,
     window,
 )
 from scidb_magic.embedded.engine.operators.macros import MACROS
@@ -48,9 +54,12 @@ OPERATORS: dict[str, Operator] = {
         cast,
         io,
         join,
+        order,
         redimension,
+        running,
         select,
         server,
+        shape,
         window,
     )
     for row in module.OPERATORS

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array
 from scidb_magic.embedded.engine.chunks import sized, taken
-from scidb_magic.embedded.engine.columns import axes, cells, columns, with_codes
+from scidb_magic.embedded.engine.columns import axes, cells, columns, number, with_codes
 from scidb_magic.embedded.engine.errors import (
     array_already_exists,
     version_does_not_exist,
 )
+from scidb_magic.embedded.engine.operators.checks import raising
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import NOTHING, Change, Effect, operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
+from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
-from scidb_magic.wire.schema import Schema
+from scidb_magic.wire.schema import Dimension, Schema
 
 if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
@@ -72,6 +74,62 @@ def insert(context: Context, args: Arguments) -> Change:
         codes=codes,
     )
     return Change(replace(source, schema=schema), lambda run: _store(run, array, merged, schema))
+
+
+def append(context: Context, args: Arguments) -> Change:
+    """The input's cells behind those of an array, along a dimension: its first, or the one that is named."""
+    source: Relation = args.value("input")
+    array: Array = args.value("array_name")
+    schema = _appendable(source, array)
+    fields = args.values("dimension_name")
+    # The last dimension of a data frame counts its cells.
+    k = fields[0].position if fields else len(schema.dimensions) - 1 if schema.is_dataframe else 0
+    old = array.relation(array.versions[-1] if array.versions else None)
+    codes = source.codes | old.codes
+    low = number(schema.dimensions[k].low)
+    start = f"(SELECT coalesce(max(d{k}) + 1, {low}) FROM ({old.sql}))"
+    shifted = [
+        replace(axis, sql=f"{axis.sql} - {number(axis.dimension.low)} + {start}") if j == k else axis
+        for j, axis in enumerate(axes(source))
+    ]
+    moved = (
+        f"SELECT {columns(shifted, with_codes(cells(source), codes))} FROM ({source.sql})"
+        f"{_within(schema.dimensions[k], shifted[k].sql)}"
+    )
+    both = f"{moved} UNION ALL SELECT {columns(axes(old), with_codes(cells(old), codes))} FROM ({old.sql})"
+    merged = replace(source, sql=both, codes=codes)
+    return Change(replace(source, schema=schema), lambda run: _store(run, array, merged, schema))
+
+
+def _within(dimension: Dimension, place: str) -> str:
+    """SQL that raises at a cell behind the array's bound."""
+    if dimension.high is None:
+        return ""
+    outside = raising(
+        "EXECUTION", "CHUNK_OUT_OF_BOUNDARIES", f"Cells are appended behind the end of '{dimension.name}'."
+    )
+    return f" WHERE CASE WHEN {place} > {number(dimension.high)} THEN {outside} ELSE true END"
+
+
+def _appendable(source: Relation, array: Array) -> Schema:
+    """The array's schema, if the input has its attributes and as many dimensions, wherever these begin."""
+    mine, theirs = source.schema.dimensions, array.schema.dimensions
+    if len(mine) != len(theirs):
+        return _conforming(source, array)
+    anywhere = replace(source, schema=replace(source.schema, dimensions=theirs))
+    _conforming(anywhere, array)
+    return replace(array.schema, dimensions=taken(theirs, mine))
+
+
+def delete(context: Context, args: Arguments) -> Change:
+    """The array's newest version without the cells for which a condition is true."""
+    array: Array = args.value("array_name")
+    old = array.relation(array.versions[-1] if array.versions else None)
+    condition = convert(context.compile(args.value("expression"), old), "bool")
+    kept = f"FROM ({old.sql}) WHERE {condition.sql} IS NOT TRUE"
+    rest = replace(old, sql=f"SELECT {columns(axes(old), cells(old))} {kept}")
+    schema = array.schema
+    return Change(replace(old, schema=schema), lambda run: _store(run, array, rest, schema))
 
 
 def _store(execution: Execution, array: Array, source: Relation, schema: Schema) -> None:
@@ -149,6 +207,8 @@ OPERATORS = (
     ),
     operator("store", "<input> <new_array_name>", store, effect=Effect.UPDATE, targets=(1,)),
     operator("insert", "<input> <array_name>", insert, effect=Effect.UPDATE, targets=(1,)),
+    operator("append", "<input> <array_name> <dimension_name>?", append, effect=Effect.UPDATE, targets=(1,)),
+    operator("delete", "<array_name> <expression>", delete, effect=Effect.UPDATE, targets=(0,)),
     operator("remove", "<array_name>", remove, effect=Effect.DDL, targets=(0,)),
     operator("rename", "<array_name> <new_array_name>", rename, effect=Effect.DDL, targets=(0, 1)),
     operator(

@@ -68,6 +68,14 @@ def _load(call: Call) -> Call:
     return replace(call, name="store", args=(read, *call.args[:1]), keywords=())
 
 
+def _distinct(call: Call) -> Call:
+    """``op_distinct_count(A, a)`` is ``aggregate(uniq(sort(project(A, a), a)), count(*))``."""
+    source, attribute = call.args
+    values = Call("project", (source, attribute), call.span, call.whole)
+    sorted_ = Call("sort", (values, attribute), call.span, call.whole)
+    return _total("count")(replace(call, args=(Call("uniq", (sorted_,), call.span, call.whole),)))
+
+
 def _discard(call: Call) -> Call:
     """``discard(A, a, …)`` is ``project(A, a, …, inverse: true)``."""
     inverse = ("inverse", Literal(True, "bool", call.span))
@@ -88,6 +96,7 @@ MACROS: dict[str, Macro] = {
         ),
         Macro("op_avg", "op_avg(_ARRAY_,_ATTR_)", _total("avg"), 2, 2),
         Macro("op_count", "op_count(_ARRAY_)", _total("count"), 1, 1),
+        Macro("op_distinct_count", "op_distinct_count(_ARRAY_,_ATTR_)", _distinct, 2, 2),
         Macro("op_max", "op_max(_ARRAY_,_ATTR_)", _total("max"), 2, 2),
         Macro("op_min", "op_min(_ARRAY_,_ATTR_)", _total("min"), 2, 2),
         Macro("op_stdev", "op_stdev(_ARRAY_,_ATTR_)", _total("stdev"), 2, 2),

@@ -98,6 +98,32 @@ def corners(source: Relation, args: Arguments) -> tuple[list[int | None], list[i
     return bounds[:count], bounds[count:]
 
 
+def cross_between(context: Context, args: Arguments) -> Relation:
+    """The cells in any of the boxes whose corners are the cells of a second array."""
+    source, ranges = args.values("input")
+    count = len(source.schema.dimensions)
+    if len(ranges.schema.attributes) != 2 * count:
+        raise EngineError(
+            "OPERATOR",
+            "CROSSBETWEEN_NUM_ATTRIBUTES_MISMATCH",
+            "The rangesArray must contain twice as many attributes as the srcArray has dimensions.",
+        )
+    if any(attribute.type != "int64" for attribute in ranges.schema.attributes):
+        raise EngineError(
+            "OPERATOR",
+            "CROSSBETWEEN_RANGES_ARRAY_ATTRIBUTE_NOT_INT64",
+            "Each attribute in rangesArray must have int64 data type.",
+        )
+    within = " AND ".join(f"s.d{k} BETWEEN r.a{k} AND r.a{count + k}" for k in range(count))
+    kept = like(
+        source,
+        axes(source, "s."),
+        cells(source, "s."),
+        f"FROM ({source.sql}) AS s SEMI JOIN ({ranges.sql}) AS r ON {within}",
+    )
+    return replace(kept, schema=replace(kept.schema, emptyable=True))
+
+
 def limit(context: Context, args: Arguments) -> Relation:
     """The first cells in SciDB's order; none at all where the input cannot have empty cells.
 
@@ -124,6 +150,7 @@ OPERATORS = (
         "project", "<input> <attribute_name>+", project, keywords={"inverse": "<constant:bool>"}, flat=True
     ),
     operator("between", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", between),
+    operator("cross_between", "<input> <input>", cross_between),
     operator(
         "limit",
         "<input> count=<constant:uint64>? offset=<constant:uint64>?",
