@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from .front_ends import Book
@@ -41,6 +42,7 @@ def test_results(book: Book) -> None:
     book.screenshot("plot")
 
 
+@pytest.mark.parametrize("book", [("lab", "light")], indirect=True)
 def test_shift_tab_shows_help(book: Book) -> None:
     book.open((CELLS[0], "%%scidb\nredimension"))
     book.run(0)
