@@ -120,6 +120,18 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(scope="session", autouse=True)
+def mypy(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str] | None]:
+    """The check of types, begun with the first test where it will be asked for: it takes a while."""
+    if not any(item.name == "test_mypy_strict" for item in request.session.items):
+        yield None
+        return
+    command = [sys.executable, "-m", "mypy", "--cache-dir=/dev/null"]
+    root = Path(__file__).resolve().parents[1]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+@pytest.fixture(scope="session", autouse=True)
 def signals_arrive() -> None:
     """A shell, or nohup, has what it starts in the background ignore these, and its children after it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,7 +20,7 @@ from scidb_magic.shim.client import ShimClient
 ROOT = Path(__file__).parents[2]
 LONG = bool(os.environ.get("SCIDB_MAGIC_LONG"))
 
-QUERIES = 10_000 if LONG else 400
+QUERIES = 10_000 if LONG else 200
 THREADS = 200
 
 NOISE = 6 * 2**20
