@@ -168,7 +168,8 @@ class Attempts:
         while self._leftovers:
             removal = self._leftovers[0]
             if self.aside(partial(Exchange.execute, query=removal)) is None:
-                if self._keeper.session is None:
+                session = self._keeper.session
+                if session is None or session.doubted:
                     return
                 log.debug("An array of an upload could not be removed.")
             del self._leftovers[0]

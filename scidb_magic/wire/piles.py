@@ -167,7 +167,9 @@ class BytesColumn(_Growing):
         if missing is not None and nulls:
             validity = pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
         offsets = self._offsets.whole()
-        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(self._data.whole())]  # type: ignore[arg-type]
+        # NumPy's arrays are buffers for its stubs only from NumPy 2.5 on.
+        parts: list[Any] = [offsets, self._data.whole()]
+        buffers = [validity, *map(pa.py_buffer, parts)]
         values: pa.Array[Any] = pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers, nulls)
         return Column(
             self.field.name,
