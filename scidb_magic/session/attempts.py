@@ -93,10 +93,8 @@ class Attempts:
             return work(exchange)
         except ScidbMagicError as error:
             log.debug("%s aside", type(error).__name__)
-            if decide(exchange.phase, error).fate is Fate.FORGET:
-                session.doubt()  # the next statement finds it gone, and says so
-            else:
-                self._after_fault(exchange, error, "never")
+            if decide(exchange.phase, error).fate is not Fate.KEEP:
+                session.doubt()  # the next statement has it proved, and says what became of it
             return None
         finally:
             session.finish()
