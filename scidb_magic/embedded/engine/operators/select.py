@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,29 @@ def cross_between(context: Context, args: Arguments) -> Relation:
     return replace(kept, schema=replace(kept.schema, emptyable=True))
 
 
+def bernoulli(context: Context, args: Arguments) -> Relation:
+    """Each cell with a probability, apart from the others; the same cells for the same seed.
+
+    Which ones they are SciDB's own generator decides otherwise.
+    """
+    source: Relation = args.value("input")
+    probability, seed = args.one("probability"), args.value("seed")
+    if not 0.0 < probability.value <= 1.0:
+        raise EngineError(
+            "INFER_SCHEMA",
+            "OP_SAMPLE_ERROR1",
+            "The probability of bernoulli must be greater than 0 and at most 1.",
+            probability.span,
+        )
+    if seed is not None and seed < 0:
+        raise EngineError(
+            "INFER_SCHEMA", "OP_SAMPLE_ERROR2", "The seed must not be negative.", args.one("seed").span
+        )
+    seed = random.getrandbits(62) if seed is None else seed
+    place = ", ".join(f"d{k}" for k in range(len(source.schema.dimensions)))
+    return emptied(source, f"hash({place}, {seed}::BIGINT) <= {probability.value!r}::DOUBLE * {2**64 - 1}")
+
+
 def limit(context: Context, args: Arguments) -> Relation:
     """The first cells in SciDB's order; none at all where the input cannot have empty cells.
 
@@ -151,6 +175,7 @@ OPERATORS = (
     ),
     operator("between", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", between),
     operator("cross_between", "<input> <input>", cross_between),
+    operator("bernoulli", "<input> probability=<constant:double> seed=<constant:int64>?", bernoulli),
     operator(
         "limit",
         "<input> count=<constant:uint64>? offset=<constant:uint64>?",

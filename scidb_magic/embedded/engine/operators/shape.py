@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.chunks import sized
-from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, chunk_order, like, number
+from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, chunk_order, coordinate, like, number
 from scidb_magic.embedded.engine.errors import duplicate_dimension, not_positive
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
 from scidb_magic.embedded.engine.operators.kinds import Declared
@@ -288,12 +288,7 @@ def _spread(schema: Schema) -> list[Attribute]:
 def _with_coordinates(source: Relation) -> list[Cell]:
     if source.schema.is_dataframe:
         return cells(source)
-    named = _spread(source.schema)
-    coordinates = [
-        Cell(attribute, axis.sql, None, axis.qualifiers)
-        for attribute, axis in zip(named, axes(source), strict=False)
-    ]
-    return [*coordinates, *cells(source)]
+    return [*map(coordinate, axes(source)), *cells(source)]
 
 
 OPERATORS = (
