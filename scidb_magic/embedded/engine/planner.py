@@ -134,6 +134,8 @@ class Context:
         if operator.flat:
             call = replace(call, args=tuple(_flat(call.args)))
         arguments = match(operator.signature, replace(call, name=operator.name), partial(resolve, self))
+        if not operator.frames and any(each.schema.is_dataframe for each in arguments.values("input")):
+            raise errors.no_data_frames(operator.name)
         return operator.rule(self, arguments, **options)
 
     def input(self, node: Node) -> Relation:

@@ -131,21 +131,16 @@ def bernoulli(context: Context, args: Arguments) -> Relation:
     Which ones they are SciDB's own generator decides otherwise.
     """
     source: Relation = args.value("input")
-    probability, seed = args.one("probability"), args.value("seed")
-    if not 0.0 < probability.value <= 1.0:
-        raise EngineError(
-            "INFER_SCHEMA",
-            "OP_SAMPLE_ERROR1",
-            "The probability of bernoulli must be greater than 0 and at most 1.",
-            probability.span,
-        )
+    probability, seed = args.value("probability"), args.value("seed")
     if seed is not None and seed < 0:
+        raise EngineError("OPERATOR", "OP_SAMPLE_ERROR1", "The seed must not be negative.")
+    if not 0.0 < probability <= 1.0:
         raise EngineError(
-            "INFER_SCHEMA", "OP_SAMPLE_ERROR2", "The seed must not be negative.", args.one("seed").span
+            "OPERATOR", "OP_SAMPLE_ERROR2", "The probability must be greater than 0 and at most 1."
         )
     seed = random.getrandbits(62) if seed is None else seed
     place = ", ".join(f"d{k}" for k in range(len(source.schema.dimensions)))
-    return emptied(source, f"hash({place}, {seed}::BIGINT) <= {probability.value!r}::DOUBLE * {2**64 - 1}")
+    return emptied(source, f"hash({place}, {seed}::BIGINT) <= {probability!r}::DOUBLE * {2**64 - 1}")
 
 
 def limit(context: Context, args: Arguments) -> Relation:
@@ -173,8 +168,10 @@ OPERATORS = (
     operator(
         "project", "<input> <attribute_name>+", project, keywords={"inverse": "<constant:bool>"}, flat=True
     ),
-    operator("between", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", between),
-    operator("cross_between", "<input> <input>", cross_between),
+    operator(
+        "between", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", between, frames=False
+    ),
+    operator("cross_between", "<input> <input>", cross_between, frames=False),
     operator("bernoulli", "<input> probability=<constant:double> seed=<constant:int64>?", bernoulli),
     operator(
         "limit",

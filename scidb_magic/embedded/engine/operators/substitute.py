@@ -40,14 +40,15 @@ def substitute(context: Context, args: Arguments) -> Relation:
 
 def _check_values(values: Relation) -> None:
     attributes, dimensions = values.schema.attributes, values.schema.dimensions
-    if len(attributes) != 1:
-        raise _refused("OP_SUBSTITUTE_ERROR1", "The substitution array must have one attribute only.")
-    if attributes[0].nullable:
-        raise _refused("OP_SUBSTITUTE_ERROR2", "The attribute of the substitution array must be NOT NULL.")
-    if len(dimensions) != 1 or dimensions[0].low != 0:
-        raise _refused(
-            "OP_SUBSTITUTE_ERROR3", "The substitution array must have one dimension only, that begins at 0."
-        )
+    checks = (
+        (len(dimensions) == 1, "SUBSTITUTE_ERROR1", "have one dimension only"),
+        (len(attributes) == 1, "SUBSTITUTE_ERROR2", "have one attribute only"),
+        (not attributes[0].nullable, "SUBSTITUTE_ERROR3", "have an attribute that is NOT NULL"),
+        (dimensions[0].low == 0, "SUBSTITUTE_ERROR4", "begin at 0"),
+    )
+    for holds, long, demand in checks:
+        if not holds:
+            raise EngineError("INFER_SCHEMA", long, f"The substitution array must {demand}.")
 
 
 def _substituted(cell: Cell, values: Relation) -> Cell:
@@ -55,21 +56,17 @@ def _substituted(cell: Cell, values: Relation) -> Cell:
     if given.type != cell.attribute.type:
         raise EngineError(
             "INFER_SCHEMA",
-            "WRONG_ATTRIBUTE_TYPE",
-            f"Attribute '{cell.attribute.name}' must have type '{given.type}'.",
+            "SUBSTITUTE_ERROR5",
+            f"Attribute '{cell.attribute.name}' and the substitution array's must have the same type.",
         )
     reason = f"coalesce({cell.code}, 0)" if cell.code else "0"
     absent = raising(
-        "EXECUTION", "OP_SUBSTITUTE_FAILED", "No value is given for the missing reason code {}.", reason
+        "EXECUTION", "SUBSTITUTE_FAILED", "No value is given for the missing reason code {}.", reason
     )
     by_reason = f"(SELECT map_from_entries(list((d0, a0))) FROM ({values.sql}) WHERE d0 BETWEEN 0 AND 127)"
     looked_up = f"coalesce({by_reason}[{reason}::BIGINT], {absent})"
     sql = f"CASE WHEN {cell.sql} IS NULL THEN {looked_up} ELSE {cell.sql} END"
     return replace(cell, attribute=replace(cell.attribute, nullable=False), sql=sql, code=None)
-
-
-def _refused(long: str, description: str) -> EngineError:
-    return EngineError("INFER_SCHEMA", long, description)
 
 
 OPERATORS = (operator("substitute", "<input> <input> <attribute_name>*", substitute),)
