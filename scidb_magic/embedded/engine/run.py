@@ -124,6 +124,13 @@ class Execution:
         self.check()
         return result
 
+    def cells(self, source: Relation, *names: str) -> pa.Table:
+        """Some columns of a relation's cells, in any order; a source of the plan is made of them."""
+        self.check()
+        result: pa.Table = self._cursor.sql(f"SELECT {', '.join(names)} FROM ({source.sql})").to_arrow_table()
+        self.check()
+        return result
+
     def compute(self, source: Relation) -> None:
         """Compute every cell of a relation and forget it."""
         self.check()
@@ -134,7 +141,7 @@ class Execution:
         """Read the sources of the plan and let SQL see them."""
         for name, load in self._sources.items():
             self.check()
-            self._cursor.register(name, load())
+            self._cursor.register(name, load(self))
 
     def close(self) -> None:
         """Forget the sources; after the transaction, for a failed one takes no more statements."""
