@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -17,6 +17,7 @@ import duckdb
 from scidb_magic.embedded.engine.columns import Axis, axes, cells, column_types, columns, with_codes
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.embedded.engine.storage import STORED, TEMPORARY, Storage
+from scidb_magic.embedded.engine.types import physical
 from scidb_magic.wire.schema import MAX_COORDINATE, Dimension, Schema
 
 NAMESPACE = "public"
@@ -189,6 +190,20 @@ class Catalogue:
             [array.id, version.number, version.id, version.stored_at, _join(version.codes)],
         )
         return replace(array, versions=(*array.versions, version))
+
+    def widen(self, array: Array, schema: Schema, defaults: Sequence[str]) -> Array:
+        """Give all versions of an array the attributes that `schema` has more, with SQL of their values."""
+        first = len(array.schema.attributes)
+        for version in array.versions:
+            for k, (attribute, default) in enumerate(zip(schema.attributes[first:], defaults, strict=True)):
+                self._cursor.execute(
+                    f"ALTER TABLE {array.database}.data.v{version.id}"
+                    f" ADD COLUMN a{first + k} {physical(attribute.type)} DEFAULT {default}"
+                )
+        self._cursor.execute(f"DELETE FROM {array.database}.main.arrays WHERE id = ?", [array.id])
+        widened = replace(array, schema=schema)
+        self._insert(widened)
+        return widened
 
     def remove(self, array: Array) -> None:
         """Forget an array with all its versions."""

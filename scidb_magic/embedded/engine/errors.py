@@ -148,6 +148,15 @@ def operator_does_not_exist(name: str, span: Span) -> EngineError:
     return EngineError("QPROC", "LOGICAL_OP_DOESNT_EXIST", f"Logical operator '{name}' does not exist.", span)
 
 
+def no_data_frames(name: str) -> EngineError:
+    return EngineError(
+        "INFER_SCHEMA",
+        "DATAFRAMES_NOT_SUPPORTED",
+        f"Operator '{name}' does not take data frames.",
+        system=True,
+    )
+
+
 def wrong_parameter(
     what: str, span: Span | None, *, short: str = "QPROC", system: bool = False
 ) -> EngineError:

@@ -31,6 +31,7 @@ from scidb_magic.embedded.engine.expressions import Scope, compile_expression, c
 from scidb_magic.embedded.engine.lets import unfolded
 from scidb_magic.embedded.engine.lexer import syntax_error
 from scidb_magic.embedded.engine.operators.kinds import parts, resolve
+from scidb_magic.embedded.engine.operators.macros import in_expression
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, Operator, Planned
 from scidb_magic.embedded.engine.operators.signature import Mismatch, match
 from scidb_magic.embedded.engine.parser import parse
@@ -133,6 +134,8 @@ class Context:
         if operator.flat:
             call = replace(call, args=tuple(_flat(call.args)))
         arguments = match(operator.signature, replace(call, name=operator.name), partial(resolve, self))
+        if not operator.frames and any(each.schema.is_dataframe for each in arguments.values("input")):
+            raise errors.no_data_frames(operator.name)
         return operator.rule(self, arguments, **options)
 
     def input(self, node: Node) -> Relation:
@@ -206,7 +209,7 @@ class Context:
     def compile(self, node: Node, *inputs: Relation, prefixes: Sequence[str] = ()) -> Typed:
         """Compile an expression over the columns of the inputs."""
         scope = Scope(inputs, tuple(prefixes)) if prefixes else Scope(inputs)
-        return compile_expression(with_bounds(self, node), scope, wrap=self.wrap)
+        return compile_expression(with_bounds(self, in_expression(node)), scope, wrap=self.wrap)
 
     def constant(self, node: Node, type_: str) -> Any:
         """The Python value of a constant of a type; None for a null.

@@ -117,5 +117,5 @@ def _names(dimensions: tuple[Dimension, ...]) -> str:
 
 OPERATORS = (
     operator("cross_join", "<input> <input> ( <dimension_name> <dimension_name> )*", cross_join),
-    operator("join", "<input> <input>", join),
+    operator("join", "<input> <input>", join, frames=False),
 )

@@ -12,6 +12,7 @@ constant:type          Python value, None for null
 constants:type         list of them: one value or a list in parentheses
 attribute_name         `Field`: where the inputs have it
 dimension_name         the same
+column_name            `Cell`: an attribute of the first input, or a dimension as one
 aggregate_call         `Aggregate`, compiled over the first input
 new_name               a name (str) that the operator gives to something
 old_and_new_name       pair of references
@@ -39,6 +40,7 @@ from scidb_magic.embedded.engine.ast import (
     children,
 )
 from scidb_magic.embedded.engine.catalogue import Array
+from scidb_magic.embedded.engine.columns import Cell, axes, cells, coordinate
 from scidb_magic.embedded.engine.operators.signature import Arguments, Mismatch, Slot
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.wire.schema import Schema
@@ -154,6 +156,16 @@ def _dimension(context: Context, slot: Slot, node: Node, before: Arguments) -> F
     return _field("dimension", node, before)
 
 
+def _column(context: Context, slot: Slot, node: Node, before: Arguments) -> Cell:
+    source: Relation = before.values("input")[0]
+    if isinstance(node, Reference) and node.version is None:
+        for position in positions(source, "attribute", node):
+            return cells(source)[position]
+        for position in positions(source, "dimension", node):
+            return coordinate(axes(source)[position])
+    raise Mismatch("attribute or dimension name")
+
+
 def _field(what: str, node: Node, before: Arguments) -> Field:
     if isinstance(node, Reference) and node.version is None:
         places = tuple(
@@ -221,6 +233,7 @@ KINDS: dict[str, Resolve] = {
     "constants": _constants,
     "attribute_name": _attribute,
     "dimension_name": _dimension,
+    "column_name": _column,
     "aggregate_call": _aggregate,
     "new_name": _new_name,
     "old_and_new_name": _old_and_new_name,

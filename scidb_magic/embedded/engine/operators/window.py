@@ -130,5 +130,6 @@ OPERATORS = (
         "<input> ( preceding=<constant:int64> following=<constant:int64> )+"
         " <aggregate_call>+ <constant:string>?",
         window,
+        frames=False,
     ),
 )
