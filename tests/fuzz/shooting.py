@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from scidb_magic.embedded.engine.operators import OPERATORS
+from scidb_magic.embedded.engine.operators.operator import Effect
 from scidb_magic.errors import ScidbMagicError
 from scidb_magic.wire.schema import Schema
 
@@ -22,7 +24,7 @@ from .traffic import Traffic
 from .values import FORMATS, SQL
 from .writer import LONGEST, Writer
 
-PATIENCE = 4.0
+PATIENCE = 2.0
 """Seconds after which a query is cancelled."""
 
 _ERROR = re.compile(
@@ -109,12 +111,14 @@ def queries(target: Target, seed: int, count: int, report: Report) -> None:
     for number in range(count):
         query = writer.statement()
         sent: str | bytes = query
-        if random.random() < 0.35:
+        if random.random() < 0.25:
             sent = broken(random, query.encode("utf-8", "surrogatepass"))
-        _query(target, sid, sent, _parameters(random), report, f"seed {seed} query {number}", writer)
+        status = _query(target, sid, sent, _parameters(random), report, f"seed {seed} query {number}", writer)
         if target.process.poll() is not None:
             report.note("the server is gone", f"seed {seed} query {number}: {sent!r}")
             return
+        if status in (404, 500):
+            sid = target.get("/new_session").text
     answer = target.query(sid, "build(<a:int64>[i=0:4],i*10)", "csv+")
     read = target.get("/read_lines", {"id": sid, "n": "0"})
     if (answer.status, read.body) != (200, b"0,0\n1,10\n2,20\n3,30\n4,40\n"):
@@ -127,11 +131,11 @@ def queries(target: Target, seed: int, count: int, report: Report) -> None:
 def _parameters(random: Random) -> dict[str, str]:
     """How the result is to be saved, if at all."""
     chance = random.random()
-    if chance < 0.55:
+    if chance < 0.6:
         return {}
-    if chance < 0.85:
-        return {"save": random.choice(("csv+", "csv", "tsv", "text", "arrow", "(int64 null)"))}
-    if chance < 0.93:
+    if chance < 0.9:
+        return {"save": random.choice(("csv+", "csv", "tsv", "text", "dense", "arrow"))}
+    if chance < 0.95:
         return {"save": random.choice(FORMATS + SQL)}
     if chance < 0.97:
         return {
@@ -150,7 +154,8 @@ def _query(
     report: Report,
     where: str,
     writer: Writer,
-) -> None:
+) -> int:
+    """Send one query and judge the answer; its status."""
     sent: str | bytes = _filled(query, target)
     begin = time.monotonic()
     try:
@@ -165,7 +170,7 @@ def _query(
     if found := re.search("SCIDB_LE_(\\w+)", reply.text):
         report.codes[found[1]] += 1
     if reply.status != 200:
-        return
+        return reply.status
     if more.get("save") and writer.random.random() < 0.3:
         kind_of = "bytes" if more["save"].startswith(("(", "arrow")) else "lines"
         read = target.get(f"/read_{kind_of}", {"id": sid, "n": "0"})
@@ -173,6 +178,7 @@ def _query(
             report.note(f"a read answers {read.status}", f"{where}: {query!r} {more}\n    {read.text[:500]}")
     if isinstance(query, str) and len(query) < LONGEST and writer.random.random() < 0.1:
         _learn(target, sid, query, report, where, writer)
+    return reply.status
 
 
 def _learn(target: Target, sid: str, query: str, report: Report, where: str, writer: Writer) -> None:
@@ -181,7 +187,7 @@ def _learn(target: Target, sid: str, query: str, report: Report, where: str, wri
     shown = target.query(sid, f"show('{escaped}','afl')", "tsv")
     for kind in _complaints(shown):
         report.note(f"show: {kind}", f"{where}: {query!r}\n    {shown.text[:1500]}")
-    if shown.status != 200:
+    if shown.status != 200 or not _reads(query):
         return
     text = target.get("/read_lines", {"id": sid, "n": "0"}).text.split("\t")[0]
     try:
@@ -192,14 +198,14 @@ def _learn(target: Target, sid: str, query: str, report: Report, where: str, wri
     cells = 1
     for dimension in schema.dimensions:
         cells *= 100 if dimension.high is None else dimension.high - dimension.low + 1
-    if schema.dimensions and cells < 3000 and _reads(query):
+    if schema.dimensions and cells < 3000:
         writer.learn(query, schema)
 
 
 def _reads(query: str) -> bool:
-    return not re.match(
-        r"(create|store|insert|append|delete|remove|rename|save|aio_save|consume|cancel|load)", query
-    )
+    """Whether a query changes nothing and has a result."""
+    operator = OPERATORS.get(query.partition("(")[0])
+    return operator is not None and operator.effect is Effect.READ
 
 
 def _filled(query: str | bytes, target: Target) -> str | bytes:

@@ -185,8 +185,10 @@ class Target:
         if (found := self._outside_now()) != self._outside_before:
             wrong.append(f"outside of the folders there is {found}")
         log = self.log.read_text("utf-8", "replace")
-        traces = {part.partition("Traceback")[2] for part in log.split("\n20") if "Traceback" in part}
-        wrong += [f"in the log: {trace[-2500:]}" for trace in sorted(traces)[:20]]
+        traces = [part for part in log.split("\n20") if "Traceback" in part]
+        wrong += [
+            f"in the log: {trace}" for trace in {trace.rpartition("  File ")[2]: trace for trace in traces}
+        ]
         if SECRET in log:
             wrong.append("the secret is in the log")
         return wrong
