@@ -73,8 +73,9 @@ class Report:
             kinds.setdefault(finding.kind, []).append(finding)
         lines = [", ".join(f"{status}: {count}" for status, count in self.statuses.most_common())]
         for kind, found in sorted(kinds.items(), key=lambda each: -len(each[1])):
-            shortest = min(found, key=lambda each: len(each.what))
-            lines.append(f"{len(found)} times {kind}\n    {shortest.what[:3000]}")
+            found.sort(key=lambda each: len(each.what))
+            lines.append(f"{len(found)} times {kind}")
+            lines += [f"    {each.what[:3000]}" for each in found[: 20 if "cancelled" in kind else 1]]
         return "\n".join(lines)
 
 

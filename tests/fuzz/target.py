@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,13 @@ SECRET = "s3cr3t-canary-7f1e"
 
 CANARY = "create_array(canary,<x:int64>[i=0:3])", "store(build(canary,i*11),canary)"
 ROOT = Path(__file__).parents[2]
+
+START = """
+import faulthandler, runpy, signal
+faulthandler.register(signal.SIGUSR1)
+runpy.run_module("scidb_magic.embedded", run_name="__main__", alter_sys=True)
+"""
+"""As ``python -m scidb_magic.embedded``; on SIGUSR1 it writes the stacks of its threads into the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Target:
         self.log = root / "log"
         environment = {**os.environ, "FUZZ_SECRET": SECRET, "HOME": str(home), "TMPDIR": str(temp)}
         environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
-        command = [sys.executable, "-m", "scidb_magic.embedded", "--port", "0", "--io-path", str(io)]
+        command = [sys.executable, "-c", START, "--port", "0", "--io-path", str(io)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--memory-limit", "1GB", "--temp-limit", "1GB", *self._options],
@@ -176,8 +185,12 @@ class Target:
         """What is wrong after the shooting; every session but the witness's is released."""
         if self.process.poll() is not None:
             return [f"the server ended with status {self.process.returncode}: {self.log.read_text()[-3000:]}"]
+        try:
+            listing = self.get("/debug").text
+        except TimeoutError:
+            return [f"the server does not answer: {self.stacks()}"]
         wrong = []
-        taken = [line for line in self.get("/debug").text.splitlines() if not line.endswith("avail 1")]
+        taken = [line for line in listing.splitlines() if not line.endswith("avail 1")]
         if len(taken) != 1:
             wrong.append(f"slots are taken: {taken}")
         if (now := self._canary_now()) != self._canary_before:
@@ -192,6 +205,13 @@ class Target:
         if SECRET in log:
             wrong.append("the secret is in the log")
         return wrong
+
+    def stacks(self) -> str:
+        """Where the server's threads are, for one that does not answer any more."""
+        size = self.log.stat().st_size
+        self.process.send_signal(signal.SIGUSR1)
+        time.sleep(1)
+        return self.log.read_bytes()[size:].decode("utf-8", "replace")
 
     def _canary_now(self) -> str:
         ran = self.query(self.witness, "scan(canary)", "csv+")

@@ -32,6 +32,15 @@ def target() -> Iterator[Target]:
         (f"regrid({GRID},2,2,sum(v),0,0)", "PARAMETER_NOT_POSITIVE_INTEGER"),
         (f"save(repart({GRID},<v:int64>[x=0:1;y=0:3]),'out',0,'dense')", "INVALID_REDIMENSION_POSITION"),
         ("filter(fz_mixed,strftime(t,s)='x')", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,regex(s,'['))", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,regex(s,'['+s))", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,format(b,'%d')='x')", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,format(b,'%f %f')='x')", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,string(datetime(4611686018427387904))='x')", "ILLEGAL_OPERATION"),
+        (
+            "filter(fz_mixed,datetimetz('2020-01-01 00:00:00 +99999999999999999999:00')>tznow())",
+            "FAILED_PARSE_STRING",
+        ),
     ],
 )
 def test_a_clear_error(target: Target, query: str, code: str) -> None:
@@ -46,6 +55,13 @@ def test_letters_that_strftime_does_not_know_stand_for_themselves(target: Target
     query = f"build(<s:string>[i=0:0],strftime({moment},'%Y %! %%_%'))"
     assert target.query(target.witness, query, "csv").status == 200
     assert target.get("/read_lines", {"id": target.witness, "n": "0"}).text == "'2020 %! %_%'\n"
+
+
+def test_formats_of_doubles(target: Target) -> None:
+    query = "build(<s:string>[i=0:3],format(i*1.5,iif(i=0,'%%',iif(i=1,'%8.3f|',iif(i=2,'%+e','none')))))"
+    assert target.query(target.witness, query, "csv").status == 200
+    read = target.get("/read_lines", {"id": target.witness, "n": "0"}).text
+    assert read.splitlines() == ["'%'", "'   1.500|'", "'+3.000000e+00'", "'none'"]
 
 
 def test_a_read_of_more_than_there_is(target: Target) -> None:
