@@ -75,7 +75,7 @@ class Report:
         for kind, found in sorted(kinds.items(), key=lambda each: -len(each[1])):
             found.sort(key=lambda each: len(each.what))
             lines.append(f"{len(found)} times {kind}")
-            lines += [f"    {each.what[:3000]}" for each in found[: 20 if "cancelled" in kind else 1]]
+            lines += [f"    {each.what[:9000]}" for each in found[: 20 if "cancelled" in kind else 1]]
         return "\n".join(lines)
 
 
@@ -162,7 +162,7 @@ def _query(
     try:
         reply, cancelled = target.execute({"id": sid, "query": sent, **more}, PATIENCE)
     except TimeoutError:
-        report.note("a query could not be cancelled", f"{where}: {query!r} {more}")
+        report.note("a query could not be cancelled", f"{where}: {query!r} {more}\n{target.stacks()}")
         raise
     report.slowest = max(report.slowest, time.monotonic() - begin)
     report.statuses[f"{reply.status}{' cancelled' if cancelled else ''}"] += 1

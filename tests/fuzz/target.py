@@ -69,6 +69,13 @@ class Target:
         self._options = options
 
     def __enter__(self) -> Target:
+        try:
+            return self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def _start(self) -> Target:
         self._folder = tempfile.TemporaryDirectory(prefix="fuzz_")
         root = Path(os.path.realpath(self._folder.name))
         self.outside, io, home, temp = (root / name for name in ("outside", "io", "home", "tmp"))
@@ -114,6 +121,8 @@ class Target:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not hasattr(self, "process"):
+            return
         self.process.terminate()
         try:
             self.process.wait(20)
