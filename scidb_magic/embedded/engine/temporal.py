@@ -23,7 +23,9 @@ _SPELLINGS = (
 )
 _FRACTION = text.quote(r"(\d[.:]\d+[.:]\d+)\.\d+$")
 _NOON = text.quote(r" 12\.\d+\.\d+ [Aa]")
-_ZONE = text.quote(r"^(.*\S) ([-+]?)(\d+):-?(\d+)$")
+_ZONE = text.quote(r"^(.*\S) ([-+]?)(\d{1,4}):-?(\d{1,4})$")
+
+_EARLIEST, _LATEST = "(-9223372022400)", "9223372036854"
 
 # A string -> its TIMESTAMP, null where no spelling fits.
 _TIMESTAMP = (
@@ -89,8 +91,13 @@ def datetimetz_to_string(value: str) -> str:
 
 
 def timestamp(seconds: str) -> str:
-    """A datetime as DuckDB's TIMESTAMP."""
-    return f"make_timestamp({seconds} * 1000000)"
+    """A datetime as DuckDB's TIMESTAMP, which ends in the year 294247; raises beyond."""
+    failure = text.fail("EXECUTION", "ILLEGAL_OPERATION", "Illegal operation: the datetime is out of range.")
+    bounded = (
+        f"(CASE WHEN {{0}} BETWEEN {_EARLIEST} AND {_LATEST} THEN make_timestamp({{0}} * 1000000)"
+        f" WHEN {{0}} IS NOT NULL THEN {failure} END)"
+    )
+    return text.fill(bounded, seconds)
 
 
 def pack(time: str, offset: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from scidb_magic.embedded.engine import sql as text
+from scidb_magic.embedded.engine.errors import illegal_operation
 from scidb_magic.embedded.engine.functions.table import Overload
 from scidb_magic.embedded.engine.relation import Typed
 from scidb_magic.embedded.engine.temporal import pack, timestamp, utc
@@ -26,12 +27,20 @@ _IN_WORDS = {
 }
 """Letters of C's strftime that DuckDB does not know or reads otherwise."""
 
+_ALIKE = "%AaBbdGgHIjMmpSUuVWwYyZz"
+"""Letters that both know; of any other C's strftime writes what stands there."""
+
 
 def _strftime(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
     seconds, format_ = (argument.sql for argument in arguments)
-    if (letters := text.unquote(format_)) is not None:
-        format_ = text.quote(re.sub("%(.)", lambda m: _IN_WORDS.get(m[1], m[0]), letters))
-    return f"strftime({timestamp(seconds)}, {format_})"
+    letters = text.unquote(format_)
+    if letters is None:
+        raise illegal_operation("the embedded server's strftime takes a format that is written out.", "TYPE")
+    return f"strftime({timestamp(seconds)}, {text.quote(re.sub('%(.?)', _letter, letters, flags=re.DOTALL))})"
+
+
+def _letter(found: re.Match[str]) -> str:
+    return found[0] if found[1] and found[1] in _ALIKE else _IN_WORDS.get(found[1], f"%{found[0]}")
 
 
 def _whole_pair(local: str) -> str:

@@ -8,7 +8,7 @@ array_name             `Array` of the catalogue, which must exist
 new_array_name         name (str) of an array that may exist or not
 schema                 `Declared`: a schema, or that of a named array
 expression             the node, to be compiled by the rule
-constant:type          Python value, None for null
+constant:type          Python value; None for null where that has a meaning (`_MAY_BE_NULL`)
 constants:type         list of them: one value or a list in parentheses
 attribute_name         `Field`: where the inputs have it
 dimension_name         the same
@@ -38,9 +38,11 @@ from scidb_magic.embedded.engine.ast import (
     SchemaLiteral,
     Star,
     children,
+    whole,
 )
 from scidb_magic.embedded.engine.catalogue import Array
 from scidb_magic.embedded.engine.columns import Cell, axes, cells, coordinate
+from scidb_magic.embedded.engine.errors import wrong_parameter
 from scidb_magic.embedded.engine.operators.signature import Arguments, Mismatch, Slot
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.wire.schema import Schema
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.aggregates import Aggregate
     from scidb_magic.embedded.engine.planner import Context
 
+
+_MAY_BE_NULL = frozenset({"corner", "count", "offset"})
+"""Names of the constants for which null means: no bound."""
 
 _EVERYTHING = frozenset({"low", "high", "overlap", "chunk"})
 
@@ -140,7 +145,10 @@ def _expression(context: Context, slot: Slot, node: Node, before: Arguments) -> 
 def _constant(context: Context, slot: Slot, node: Node, before: Arguments) -> Any:
     if isinstance(node, Alias) or not is_constant(node):
         raise Mismatch(f"constant with type {slot.type}")
-    return context.constant(node, slot.type)
+    value = context.constant(node, slot.type)
+    if value is None and slot.name not in _MAY_BE_NULL:
+        raise wrong_parameter(f"constant with type {slot.type} that is not null", whole(node))
+    return value
 
 
 def _constants(context: Context, slot: Slot, node: Node, before: Arguments) -> list[Any]:

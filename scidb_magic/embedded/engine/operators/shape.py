@@ -11,13 +11,14 @@ from scidb_magic.embedded.engine.chunks import sized
 from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, chunk_order, coordinate, like, number
 from scidb_magic.embedded.engine.errors import duplicate_dimension, not_positive
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
+from scidb_magic.embedded.engine.operators.checks import raising
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.select import corners
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.errors import EngineError
-from scidb_magic.wire.schema import DATAFRAME_DIMENSIONS, Attribute, Dimension, Schema
+from scidb_magic.wire.schema import DATAFRAME_DIMENSIONS, MAX_COORDINATE, Attribute, Dimension, Schema
 
 if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
@@ -128,10 +129,24 @@ def repart(context: Context, args: Arguments) -> Relation:
             f"Dimension counts for operator 'repart' do not match:  {len(mine)} != {len(theirs)}.",
         )
     found = [
-        replace(axis, dimension=_parted(axis.dimension, wanted, given), qualifiers=frozenset())
+        _within(axis, _parted(axis.dimension, wanted, given))
         for axis, wanted, given in zip(axes(source), theirs, target.given, strict=True)
     ]
     return replace(like(source, found, cells(source), f"FROM ({source.sql})"), distribution=None)
+
+
+def _within(axis: Axis, target: Dimension) -> Axis:
+    """The axis as `target`, raising at a cell beyond its end."""
+    sql, end = axis.sql, axis.dimension.high
+    if target.high is not None and (end is None or end > target.high):
+        beyond = raising(
+            "OPERATOR",
+            "INVALID_REDIMENSION_POSITION",
+            f"The coordinate {{}} of dimension '{target.name}' is not valid in the destination array.",
+            sql,
+        )
+        sql = f"CASE WHEN {sql} <= {number(target.high)} THEN {sql} ELSE {beyond} END"
+    return replace(axis, dimension=target, sql=sql, qualifiers=frozenset())
 
 
 def _parted(mine: Dimension, wanted: Dimension, given: frozenset[str]) -> Dimension:
@@ -164,7 +179,8 @@ def regrid(context: Context, args: Arguments) -> Relation:
         )
     if min(blocks) <= 0:
         raise EngineError("INFER_SCHEMA", "OP_REGRID_ERROR1", "The blocks of a grid must be positive.")
-    chunks: Sequence[int | None] = args.values("chunk") or [axis.dimension.chunk for axis in found]
+    written = [_positive("chunk", chunk, short="INFER_SCHEMA") for chunk in args.values("chunk")]
+    chunks: Sequence[int | None] = written or [axis.dimension.chunk for axis in found]
     if len(chunks) != len(found):
         raise EngineError(
             "INFER_SCHEMA",
@@ -205,6 +221,9 @@ def xgrid(context: Context, args: Arguments) -> Relation:
         raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR1", "xgrid takes no array without bounds.")
     if min(blocks) <= 0:
         raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR2", "The blocks of a grid must be positive.")
+    sizes = ((axis.dimension.length or 0) * block for axis, block in zip(found, blocks, strict=True))
+    if max(sizes) > MAX_COORDINATE:
+        raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR2", "The blocks of a grid are too large.")
     grown = [_grown(k, axis, block) for k, (axis, block) in enumerate(zip(found, blocks, strict=True))]
     copies = "".join(f" CROSS JOIN range({block}) AS g{k}(o)" for k, block in enumerate(blocks))
     return opened(source, grown, cells(source), f"FROM ({source.sql}){copies}")

@@ -1,0 +1,85 @@
+"""What the fuzzer has found, in short: each was a 500, an error of DuckDB's or no answer at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from .target import Target
+from .traffic import Traffic
+from .writer import ARRAYS, Writer
+
+GRID = "build(<v:int64>[x=0:3;y=0:3],x)"
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with Target() as target:
+        yield target
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        (f"slice({GRID},x,null)", "WRONG_OPERATOR_ARGUMENT2"),
+        (f"window({GRID},null,1,0,0,sum(v))", "WRONG_OPERATOR_ARGUMENT2"),
+        (f"quantile({GRID},null)", "WRONG_OPERATOR_ARGUMENT2"),
+        (f"xgrid({GRID},null,1)", "WRONG_OPERATOR_ARGUMENT2"),
+        (f"save({GRID},null)", "WRONG_OPERATOR_ARGUMENT2"),
+        (f"xgrid({GRID},4611686018427387904,1)", "OP_XGRID_ERROR2"),
+        (f"regrid({GRID},2,2,sum(v),0,0)", "PARAMETER_NOT_POSITIVE_INTEGER"),
+        (f"save(repart({GRID},<v:int64>[x=0:1;y=0:3]),'out',0,'dense')", "INVALID_REDIMENSION_POSITION"),
+        ("aio_input('x',num_attributes: 2147483647)", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,strftime(t,s)='x')", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,regex(s,'['))", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,regex(s,'['+s))", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,format(b,'%d')='x')", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,format(b,'%f %f')='x')", "ILLEGAL_OPERATION"),
+        ("filter(fz_mixed,string(datetime(4611686018427387904))='x')", "ILLEGAL_OPERATION"),
+        (
+            "filter(fz_mixed,datetimetz('2020-01-01 00:00:00 +99999999999999999999:00')>tznow())",
+            "FAILED_PARSE_STRING",
+        ),
+    ],
+)
+def test_a_clear_error(target: Target, query: str, code: str) -> None:
+    reply = target.query(target.witness, query)
+    assert reply.status == 406
+    assert f"::SCIDB_LE_{code}\n" in reply.text
+
+
+def test_letters_that_strftime_does_not_know_stand_for_themselves(target: Target) -> None:
+    # C's own strftime, of glibc: unknown conversions are copied.
+    moment = "datetime('2020-01-02 03:04:05')"
+    query = f"build(<s:string>[i=0:0],strftime({moment},'%Y %! %%_%'))"
+    assert target.query(target.witness, query, "csv").status == 200
+    assert target.get("/read_lines", {"id": target.witness, "n": "0"}).text == "'2020 %! %_%'\n"
+
+
+def test_formats_of_doubles(target: Target) -> None:
+    query = "build(<s:string>[i=0:3],format(i*1.5,iif(i=0,'%%',iif(i=1,'%8.3f|',iif(i=2,'%+e','none')))))"
+    assert target.query(target.witness, query, "csv").status == 200
+    read = target.get("/read_lines", {"id": target.witness, "n": "0"}).text
+    assert read.splitlines() == ["'%'", "'   1.500|'", "'+3.000000e+00'", "'none'"]
+
+
+def test_a_read_of_more_than_there_is(target: Target) -> None:
+    assert target.query(target.witness, GRID, "(int64)").status == 200
+    read = target.get("/read_bytes", {"id": target.witness, "n": "999999999999999999"})
+    assert (read.status, len(read.body)) == (200, 16 * 8)
+
+
+@pytest.mark.parametrize("origin", ["http://[::1", "null", "", "http://"])
+def test_an_origin_that_is_no_url_is_foreign(target: Target, origin: str) -> None:
+    for host in ("Host: localhost\r\n", ""):
+        answer = target.send(f"GET /version HTTP/1.1\r\n{host}Origin: {origin}\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+
+
+def test_the_same_seed_writes_the_same(target: Target) -> None:
+    one, other = (Writer(Random(7), "w_") for _ in range(2))
+    assert [one.statement() for _ in range(200)] == [other.statement() for _ in range(200)]
+    assert {known.text for known in one.base} == set(ARRAYS)
+    assert Traffic(Random(7), target).calls()[0] == Traffic(Random(7), target).calls()[0]
