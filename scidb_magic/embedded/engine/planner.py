@@ -249,7 +249,7 @@ class Context:
             (mine,) * len(schema.dimensions),
             distribution,
         )
-        return self.derived(shape, lambda _: load())
+        return self.derived(shape, lambda execution: execution.apart(load))
 
     def derived(self, shape: Relation, compute: Callable[[Execution], pa.Table]) -> Relation:
         """A relation whose cells Python computes, of the cells of other relations.

@@ -51,7 +51,7 @@ def gemm(context: Context, args: Arguments) -> Relation:
 
     def compute(execution: Execution) -> pa.Table:
         a, b, c = (_dense(execution, matrix, turn) for matrix, turn in zip(matrices, turned, strict=True))
-        return _listed(alpha * (a @ b) + beta * c, (rows, columns))
+        return _listed(execution.apart(lambda: alpha * (a @ b) + beta * c), (rows, columns))
 
     return context.derived(_result("gemm", (rows, columns)), compute)
 
@@ -72,7 +72,8 @@ def gesvd(context: Context, args: Arguments) -> Relation:
     name, dimensions = factors[wanted]
 
     def compute(execution: Execution) -> pa.Table:
-        left, values, right = np.linalg.svd(_dense(execution, matrix, turned=False), full_matrices=False)
+        dense = _dense(execution, matrix, turned=False)
+        left, values, right = execution.apart(lambda: np.linalg.svd(dense, full_matrices=False))
         return _listed({"left": left, "right": right, "values": values}[wanted], dimensions)
 
     return context.derived(_result(name, dimensions), compute)
