@@ -20,6 +20,7 @@ from scidb_magic.embedded.engine.catalogue import Catalogue, Identifiers
 from scidb_magic.embedded.engine.columns import column_names, ordered
 from scidb_magic.embedded.engine.errors import from_duckdb, out_of_memory
 from scidb_magic.embedded.engine.files import Files
+from scidb_magic.embedded.engine.formats import Batches
 from scidb_magic.embedded.engine.operators import MACROS, OPERATORS
 from scidb_magic.embedded.engine.operators.operator import Change
 from scidb_magic.embedded.engine.planner import Context, Services, statement_of
@@ -38,6 +39,9 @@ _DEPTH = 5000
 
 _LOOK = 0.02
 """Seconds between two looks at whether a statement was cancelled that waits for other work."""
+
+_PIECE = 1 << 17
+"""Cells of a piece of a result."""
 
 _CONFLICTS = 3
 """How often a statement is run again after DuckDB met a conflict with another transaction."""
@@ -119,6 +123,7 @@ class Execution:
     ) -> None:
         self._cursor = cursor
         self._sources = context.sources
+        self._reader: pa.RecordBatchReader | None = None
         self.check = turn.check
         self.catalogue = context.services.catalogue
         self.files = context.services.files
@@ -129,6 +134,29 @@ class Execution:
         result: pa.Table = self._cursor.sql(ordered(source)).to_arrow_table()
         self.check()
         return result
+
+    def batches(self, source: Relation) -> Batches:
+        """The same in pieces; everything that can fail has been computed when the first one is there."""
+        self.check()
+        reader = self._reader = _reader(self._cursor.sql(ordered(source)))
+        first = self._next(reader)
+        return Batches(self._pieces(first, reader))
+
+    def _pieces(self, piece: pa.RecordBatch | None, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while piece is not None:
+            yield piece
+            piece = self._next(reader)
+
+    def _next(self, reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+        self.check()
+        try:
+            return reader.read_next_batch()
+        except StopIteration:
+            return None
+        except OSError as error:
+            # Arrow hands DuckDB's errors on as texts.
+            self.check()
+            raise _as_duckdb(str(error)) from error
 
     def cells(self, source: Relation, *names: str) -> pa.Table:
         """Some columns of a relation's cells, in any order; a source of the plan is made of them."""
@@ -158,6 +186,11 @@ class Execution:
         every = ", ".join(column_names(source))
         self._cursor.execute(f"SELECT max(hash({every})) FROM ({source.sql})").fetchall()
 
+    def stop(self) -> None:
+        """Read no more; a transaction whose result is still read cannot be rolled back."""
+        if self._reader is not None:
+            self._reader.close()
+
     def open(self) -> None:
         """Read the sources of the plan and let SQL see them."""
         for name, load in self._sources.items():
@@ -168,6 +201,23 @@ class Execution:
         """Forget the sources; after the transaction, for a failed one takes no more statements."""
         for name in self._sources:
             self._cursor.unregister(name)
+
+
+def _reader(result: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
+    """Arrow's pieces of a result; DuckDB 2 has another name for it."""
+    read = getattr(result, "to_arrow_reader", None) or result.fetch_arrow_reader
+    reader: pa.RecordBatchReader = read(_PIECE)
+    return reader
+
+
+def _as_duckdb(message: str) -> duckdb.Error:
+    """DuckDB's error of a text that begins with its kind, as far as somebody asks for the kind."""
+    kinds = {
+        "Out of Range Error": duckdb.OutOfRangeException,
+        "Out of Memory Error": duckdb.OutOfMemoryException,
+        "INTERRUPT Error": duckdb.InterruptException,
+    }
+    return next((kind for text, kind in kinds.items() if text in message), duckdb.Error)(message)
 
 
 class Runner:
@@ -277,6 +327,8 @@ class Runner:
             turn.check()
             self._cursor.commit()
         except BaseException:
+            if execution is not None:
+                execution.stop()
             self._roll_back()
             raise
         finally:

@@ -54,7 +54,6 @@ class Storage:
         place = ":memory:" if folder is None else os.fspath(folder / _FILE)
         options = {
             "memory_limit": memory_limit,
-            "max_temp_directory_size": temp_limit,
             "temp_directory": os.fspath(spill),
             "preserve_insertion_order": "false",
             "autoinstall_known_extensions": "false",
@@ -65,6 +64,9 @@ class Storage:
         }
         try:
             self._root = duckdb.connect(":memory:", config=config)
+            if temp_limit is not None:
+                # DuckDB keeps to it only where it is set after the folder.
+                self._root.execute(f"SET max_temp_directory_size = {quote(temp_limit)}")
             self._root.execute(f"ATTACH {quote(place)} AS {STORED}")
             self._root.execute(f"ATTACH ':memory:' AS {TEMPORARY}")
             self._root.execute("SET python_enable_replacements = false")
