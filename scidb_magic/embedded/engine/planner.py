@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.files import Files
     from scidb_magic.embedded.engine.operators.macros import Macro
     from scidb_magic.embedded.engine.queries import Queries
+    from scidb_magic.embedded.engine.run import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Context:
     Attributes
     ----------
     sources : dict
-        Name of a DuckDB view -> what gives its table when the statement is run.
+        Name of a DuckDB view -> what gives its table when the statement is run; in the order of planning,
+        so that a source may be made of those before it.
     before : list of Change
         To be performed before the statement itself (a ``save`` inside a ``save``).
     """
@@ -96,7 +98,7 @@ class Context:
     def __init__(self, services: Services, *, wrap: bool = False) -> None:
         self.services = services
         self.wrap = wrap
-        self.sources: dict[str, Callable[[], pa.Table]] = {}
+        self.sources: dict[str, Callable[[Execution], pa.Table]] = {}
         self.before: list[Change] = []
 
     # Statements and inputs
@@ -247,9 +249,23 @@ class Context:
             (mine,) * len(schema.dimensions),
             distribution,
         )
+        return self.derived(shape, lambda execution: execution.apart(load))
+
+    def derived(self, shape: Relation, compute: Callable[[Execution], pa.Table]) -> Relation:
+        """A relation whose cells Python computes, of the cells of other relations.
+
+        Parameters
+        ----------
+        shape : Relation
+            Its schema and the like; the SQL is not used.
+        compute : callable
+            Gives the table when the statement is run, as the `load` of `source`; takes the cells of the
+            inputs from `Execution.cells`.
+        """
         name = f"scidb_source_{len(self.sources)}"
-        self.sources[name] = lambda: _completed(load(), column_types(shape))
-        listed = ", ".join(f"CAST({c} AS {t}) AS {c}" for c, t in column_types(shape).items())
+        types = column_types(shape)
+        self.sources[name] = lambda execution: _completed(compute(execution), types)
+        listed = ", ".join(f"CAST({c} AS {t}) AS {c}" for c, t in types.items())
         return replace(shape, sql=f"SELECT {listed} FROM {name}")
 
 

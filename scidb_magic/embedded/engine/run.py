@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
@@ -30,8 +31,13 @@ from scidb_magic.errors import EngineError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+T = TypeVar("T")
+
 _DEPTH = 5000
 """Python's recursion limit: rules and expressions recurse over statements that may nest 400 deep."""
+
+_LOOK = 0.02
+"""Seconds between two looks at whether a statement was cancelled that waits for other work."""
 
 _CONFLICTS = 3
 """How often a statement is run again after DuckDB met a conflict with another transaction."""
@@ -92,7 +98,7 @@ class Turn:
             with self._guard:
                 if self._open:
                     self._cursor.interrupt()
-            if self.over.wait(0.02):
+            if self.over.wait(_LOOK):
                 return
 
 
@@ -124,6 +130,28 @@ class Execution:
         self.check()
         return result
 
+    def cells(self, source: Relation, *names: str) -> pa.Table:
+        """Some columns of a relation's cells, in any order; a source of the plan is made of them."""
+        self.check()
+        result: pa.Table = self._cursor.sql(f"SELECT {', '.join(names)} FROM ({source.sql})").to_arrow_table()
+        self.check()
+        return result
+
+    def apart(self, work: Callable[[], T]) -> T:
+        """Do in a thread what nothing can interrupt; a cancelled statement does not wait for its end."""
+        outcome: Future[T] = Future()
+
+        def do() -> None:
+            try:
+                outcome.set_result(work())
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=do, name="scidb-work", daemon=True).start()
+        while not wait([outcome], timeout=_LOOK).done:
+            self.check()
+        return outcome.result()
+
     def compute(self, source: Relation) -> None:
         """Compute every cell of a relation and forget it."""
         self.check()
@@ -134,7 +162,7 @@ class Execution:
         """Read the sources of the plan and let SQL see them."""
         for name, load in self._sources.items():
             self.check()
-            self._cursor.register(name, load())
+            self._cursor.register(name, load(self))
 
     def close(self) -> None:
         """Forget the sources; after the transaction, for a failed one takes no more statements."""

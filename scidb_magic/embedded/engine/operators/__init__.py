@@ -6,12 +6,13 @@
     cast.py         cast
     aggregate.py    aggregate
     redimension.py  redimension
-    window.py       window
+    window.py       window; dense_window.py  the same on NumPy
     join.py         cross_join join
     equi_join.py    equi_join grouped_aggregate
     shape.py        subarray slice transpose unpack flatten unfold repart reshape regrid xgrid
     running.py      cumulate variable_window quantile
     order.py        sort uniq rank avg_rank merge index_lookup
+    matrices.py     gemm gesvd spgemm
     io.py           input save consume
     aio.py          aio_input aio_save
     arrays.py       create_array store insert delete add_attributes remove rename remove_versions
@@ -36,6 +37,7 @@ from scidb_magic.embedded.engine.operators import (
     equi_join,
     io,
     join,
+    matrices,
     order,
     redimension,
     running,
@@ -61,6 +63,7 @@ OPERATORS: dict[str, Operator] = {
         equi_join,
         io,
         join,
+        matrices,
         order,
         redimension,
         running,

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
 
 _LIBRARY = "scidb"
+_PLUGINS = {
+    "aio_input": "accelerated_io_tools",
+    "aio_save": "accelerated_io_tools",
+    "dcast": "accelerated_io_tools",
+    "equi_join": "equi_join",
+    "faster_redimension": "faster_redimension",
+    "gemm": "dense_linear_algebra",
+    "gesvd": "dense_linear_algebra",
+    "grouped_aggregate": "grouped_aggregate",
+    "spgemm": "linear_algebra",
+}
 _Row = tuple[Any, ...]
 
 
@@ -65,7 +76,7 @@ def _operators(context: Context, args: Arguments) -> Iterable[_Row]:
 
 def _library(name: str) -> str:
     """Where SciDB has an operator or function from."""
-    return "accelerated_io_tools" if name in ("aio_input", "aio_save", "dcast") else _LIBRARY
+    return _PLUGINS.get(name, _LIBRARY)
 
 
 def _functions(context: Context, args: Arguments) -> Iterable[_Row]:
