@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -155,12 +156,12 @@ class Target:
             Nothing came for so long.
         """
         with socket.create_connection(self.address, timeout=seconds) as connection:
-            try:
+            # The server may have answered and closed before all is sent.
+            with contextlib.suppress(ConnectionError):
                 connection.sendall(request)
-                if shut:
+            if shut:
+                with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_WR)
-            except (BrokenPipeError, ConnectionResetError):
-                pass
             return received(connection)
 
     def get(self, path: str, parameters: Mapping[str, str | bytes] | None = None) -> Reply:

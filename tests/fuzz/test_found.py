@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -29,9 +30,13 @@ def target() -> Iterator[Target]:
         (f"xgrid({GRID},null,1)", "WRONG_OPERATOR_ARGUMENT2"),
         (f"save({GRID},null)", "WRONG_OPERATOR_ARGUMENT2"),
         (f"xgrid({GRID},4611686018427387904,1)", "OP_XGRID_ERROR2"),
+        (f"aggregate({GRID},sum(v),x,0)", "PARAMETER_NOT_POSITIVE_INTEGER"),
         (f"regrid({GRID},2,2,sum(v),0,0)", "PARAMETER_NOT_POSITIVE_INTEGER"),
         (f"save(repart({GRID},<v:int64>[x=0:1;y=0:3]),'out',0,'dense')", "INVALID_REDIMENSION_POSITION"),
         ("aio_input('x',num_attributes: 2147483647)", "ILLEGAL_OPERATION"),
+        ("build(<v:int64>[x=0:3],string(null),true)", "WRONG_OPERATOR_ARGUMENT2"),
+        ("limit(fz_mixed,strlen('a'*1000000000))", "CANT_ALLOCATE_MEMORY"),
+        ("build(<s:string>[i=0:3],string(i)*4611686018427387904)", "CANT_ALLOCATE_MEMORY"),
         ("filter(fz_mixed,strftime(t,s)='x')", "ILLEGAL_OPERATION"),
         ("filter(fz_mixed,regex(s,'['))", "ILLEGAL_OPERATION"),
         ("filter(fz_mixed,regex(s,'['+s))", "ILLEGAL_OPERATION"),
@@ -63,6 +68,20 @@ def test_formats_of_doubles(target: Target) -> None:
     assert target.query(target.witness, query, "csv").status == 200
     read = target.get("/read_lines", {"id": target.witness, "n": "0"}).text
     assert read.splitlines() == ["'%'", "'   1.500|'", "'+3.000000e+00'", "'none'"]
+
+
+def test_constants_wrap_as_in_cells(target: Target) -> None:
+    # -100 * (2**63 - 1) is 100 modulo 2**64.
+    query = "save(limit(build(<v:int64>[x=0:199],x),(-100)*9223372036854775807),'{scratch}/out',0,'tsv')"
+    name = target.places["{scratch}"]
+    assert target.query(target.witness, query.replace("{scratch}", name)).status == 200
+    assert len(Path(name, "out").read_text().splitlines()) == 100
+
+
+def test_strings_are_repeated(target: Target) -> None:
+    query = "build(<s:string>[i=0:2],iif(i=0,(i-5)*'ab',iif(i=1,'ab'*3,'ab'*int64(null))))"
+    assert target.query(target.witness, query, "csv").status == 200
+    assert target.get("/read_lines", {"id": target.witness, "n": "0"}).text == "''\n'ababab'\nnull\n"
 
 
 def test_a_read_of_more_than_there_is(target: Target) -> None:

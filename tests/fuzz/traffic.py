@@ -278,8 +278,10 @@ class Traffic:
         reply = Reply.of(answer)
         if reply.status == 200 and re.fullmatch("[0-9a-z]{32}", reply.text):
             self.sessions.append(reply.text)
-        elif reply.status == 200 and b"/release_session" in request:
-            self.sessions = [sid for sid in self.sessions if sid.encode() not in request]
+        elif reply.text == "Session not found" or (reply.status == 200 and b"/release_session" in request):
+            # It may also have been released by a request whose answer nobody heard.
+            meant = re.search(rb"[?&]id=([^& ]*)", request)
+            self.sessions = [sid for sid in self.sessions if not meant or meant[1] != sid.encode()]
         wrong = _wrong(request, answer, reply)
         return reply.status, (wrong, f"{request[:600]!r}\n    {raw[:600]!r}") if wrong else None
 
@@ -310,7 +312,8 @@ def _wrong(request: bytes, answer: bytes, reply: Reply) -> str:
     if not re.fullmatch(r"-?\d+", announced):
         return "no Content-Length"
     if request.startswith(b"HEAD "):
-        return "a body for HEAD" if reply.body and reply.status != 400 else ""
+        # A request that is none gets its error whole.
+        return "a body for HEAD" if reply.body and reply.status not in (400, 505) else ""
     if len(reply.body) != max(0, int(announced)):
         return "a wrong Content-Length"
     return "" if reply.status in (200, 206) or reply.body else "an error without a text"

@@ -205,9 +205,21 @@ _LOCK = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _calculator() -> duckdb.DuckDBPyConnection:
+    """For constants: locked down as `Storage` is, and small."""
     import duckdb
 
-    return duckdb.connect(config={"threads": 1})
+    calculator = duckdb.connect(
+        config={
+            "threads": 1,
+            "memory_limit": "256MB",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
+    for name in ("python_enable_replacements", "enable_external_access"):
+        calculator.execute(f"SET {name} = false")
+    calculator.execute("SET lock_configuration = true")
+    return calculator
 
 
 def constant_value(typed: Typed) -> Any:
@@ -227,6 +239,9 @@ def constant_value(typed: Typed) -> Any:
     with _LOCK:
         try:
             row = _calculator().execute(f"SELECT {typed.sql}").fetchone()
+        except duckdb.OutOfRangeException:
+            # The statement is planned again, with integers that wrap (run.py).
+            raise
         except duckdb.Error as error:
             raise from_duckdb(error) from None
     return row[0] if row else None

@@ -10,7 +10,15 @@ from scidb_magic.embedded.engine.relation import PHYSICAL, Typed
 from scidb_magic.errors import EngineError
 
 _OUT_OF_RANGE = text.fail("INTERNAL", "UNKNOWN_ERROR", "The start of substr is not within the string.")
-_TIMES = "(CASE WHEN {1} < 1 THEN repeat({0}, 0) ELSE repeat({0}, {1}) END)"
+_LONGEST = 100 * 2**20
+_TOO_LONG = text.fail("NO_MEMORY", "CANT_ALLOCATE_MEMORY", "A string may not be longer than 100 MB.")
+_MOST = f"({_LONGEST} // greatest(strlen({{0}}), 1))"
+_TIMES = (
+    f"(CASE WHEN {{1}} <= {_MOST} THEN repeat({{0}}, least(greatest({{1}}, 0), {_MOST}))"
+    f" WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {_TOO_LONG} END)"
+)
+"""DuckDB folds constants while it plans, in any branch, without a look at its memory limit: hence `least`."""
+
 _FIRST_BYTE = (
     "(CASE WHEN {0} IS NOT NULL THEN coalesce(TRY_CAST('0x' || left(hex({0}), 2) AS UTINYINT), 0) END)"
 )
