@@ -146,11 +146,17 @@ class Catalogue:
     ----------
     cursor : DuckDBPyConnection
         In a transaction, which its owner commits or rolls back.
+
+    Attributes
+    ----------
+    dropped : bool
+        Whether stored cells were thrown away.
     """
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, identifiers: Identifiers) -> None:
         self._cursor = cursor
         self._identifiers = identifiers
+        self.dropped = False
 
     def find(self, name: str) -> Array | None:
         """The array with this name; a temp array and a stored one never have the same."""
@@ -241,6 +247,7 @@ class Catalogue:
 
     def _drop(self, array: Array, versions: Iterable[Version]) -> None:
         for version in versions:
+            self.dropped |= not array.temporary
             self._cursor.execute(f"DROP TABLE {array.database}.data.v{version.id}")
             self._cursor.execute(f"DELETE FROM {array.database}.main.versions WHERE id = ?", [version.id])
 

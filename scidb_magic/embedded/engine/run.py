@@ -326,6 +326,8 @@ class Runner:
                     execution.compute(planned)
             turn.check()
             self._cursor.commit()
+            if services.catalogue.dropped:
+                self._storage.reclaim()
         except BaseException:
             if execution is not None:
                 execution.stop()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -74,6 +74,7 @@ class Storage:
             self._root.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             raise from_duckdb(error) from error
+        self._in_file = folder is not None
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -81,6 +82,12 @@ class Storage:
         """A connection of its own to the same databases."""
         with self._guard:
             return self._root.cursor()
+
+    def reclaim(self) -> None:
+        """Let the file use the space of tables that are gone again; later, if somebody is writing now."""
+        if self._in_file:
+            with suppress(duckdb.Error), closing(self.cursor()) as cursor:
+                cursor.execute(f"CHECKPOINT {STORED}")
 
     def close(self) -> None:
         self._root.close()
