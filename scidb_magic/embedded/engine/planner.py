@@ -221,7 +221,8 @@ class Context:
         EngineError
             The expression has an error of its own, or is of another type.
         """
-        return constant_value(convert(self.compile(node), type_))
+        typed = compile_expression(with_bounds(self, in_expression(node)), Scope(), wrap=True)
+        return constant_value(convert(typed, type_))
 
     def aggregate(self, node: Call | Alias, source: Relation) -> Aggregate:
         """Compile an aggregate call over an attribute of `source`."""
