@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scidb_magic.errors import EngineError
@@ -16,8 +16,9 @@ class Failure:
     Attributes
     ----------
     line, column, offset : int
-        Where: as SciDB counts, lines of CSV and TSV from 1 and of text from 0, columns from 0 (fields
-        in CSV and TSV, characters in text), offset in bytes.
+        Where: as SciDB counts, records of CSV, TSV and binary files from 1 and lines of text from 0,
+        columns from 0 (fields, but in text characters), offset in bytes; a line of labels does not
+        count.
     value : str
         Its text.
     message : str
@@ -41,7 +42,11 @@ def check(failures: Iterable[Failure], max_errors: int, path: Path | str, array:
     """
     ordered = sorted(failures)
     if len(ordered) > max_errors:
-        raise import_failed(ordered[max_errors], path, array)
+        failure = ordered[max_errors]
+        if max_errors:
+            more = f"{failure.message}; that is more than {max_errors} failures"
+            failure = replace(failure, message=more)
+        raise import_failed(failure, path, array)
 
 
 def import_failed(failure: Failure, path: Path | str, array: str) -> EngineError:

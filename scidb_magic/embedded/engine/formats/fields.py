@@ -1,9 +1,14 @@
 """Splits delimited text into fields: where each begins and ends, before anything is read from it.
 
-Text is split by NumPy at once, or by a regular expression where quotes stand in unusual places. As in
-SciDB's CSV, a field in quotes may hold separators and line ends, doubled quotes, and quotes after a
-backslash; blanks around a field do not count; empty lines are passed over. TSV has none of this: each
-line feed ends a record, each tab a field.
+Text is split by NumPy at once, or by a regular expression where quotes stand in unusual places.
+
+CSV (CsvParser.cpp over libcsv): a field in quotes may hold separators and line ends, doubled quotes, and
+quotes after a backslash; blanks belong to a field; a line ends with a line feed or a carriage return,
+empty lines are passed over. What the quotes are, the first one in the file says. Unlike libcsv a quote
+after a backslash never ends a field, so that every string that ``save`` writes can be read.
+
+TSV (TsvParser.cpp) has no quotes: each line feed ends a record, each tab a field; what stands behind a
+carriage return or a zero byte in a line is passed over.
 """
 
 from __future__ import annotations
@@ -26,8 +31,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Spans = tuple[Offsets, Offsets, Mask, Mask]
 
-LF, CR, BACKSLASH = 10, 13, 92
-_BLANKS = (32, 9)
+NUL, LF, CR, BACKSLASH = 0, 10, 13, 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,16 @@ class Fields:
 
 def split(data: bytes, layout: Layout) -> Fields:
     """Split the whole text of a file."""
-    if layout.tabular:
-        return Fields(*split_plain(np.frombuffer(data, np.uint8), layout.separator[0], (LF,)), b"")
     raw = np.frombuffer(data, np.uint8)
-    quote = layout.quote or _guess_quote(data, layout.separator)
-    marks = _quotes(raw, layout.separator[0], quote[0])
+    separator = layout.read_separator
+    if layout.tabular:
+        return Fields(*_split_tabs(raw, separator[0]), b"")
+    quote = layout.quote or _guess_quote(data)
+    marks = _quotes(raw, separator[0], quote[0])
     if marks is None:
-        spans = _split_quoted(data, layout.separator, quote)
+        spans = _split_quoted(data, separator, quote)
     else:
-        spans = split_plain(raw, layout.separator[0], (LF, CR), marks)
-        spans = _without_surroundings(raw, spans, layout.separator[0], quote[0])
+        spans = _without_quotes(raw, split_plain(raw, separator[0], (LF, CR), marks), quote[0])
     return Fields(*_without_empty_lines(spans), quote)
 
 
@@ -122,30 +126,33 @@ def split_plain(
     return start, stop, np.zeros(len(stop), np.bool_), last
 
 
-def _without_surroundings(raw: NDArray[np.uint8], spans: Spans, separator: int, quote: int) -> Spans:
-    """The fields without the quotes or the blanks around them."""
+def _split_tabs(raw: NDArray[np.uint8], separator: int) -> Spans:
+    spans = split_plain(raw, separator, (LF, CR, NUL))
+    early = np.flatnonzero((raw == CR) | (raw == NUL))
+    if not len(early):
+        return spans
+    feeds = np.flatnonzero(raw == LF)
+    start = spans[0]
+    kept = _last_before(early, start) <= _last_before(feeds, start)
+    return spans[0][kept], spans[1][kept], spans[2][kept], spans[3][kept]
+
+
+def _last_before(places: Offsets, here: Offsets) -> Offsets:
+    """The last of the ascending places before each, -1 where there is none."""
+    return np.concatenate([[-1], places])[np.searchsorted(places, here)]
+
+
+def _without_quotes(raw: NDArray[np.uint8], spans: Spans, quote: int) -> Spans:
     start, stop, _, last = spans
-    start, stop = start.copy(), stop.copy()
-    filled = start < stop
-    quoted = filled.copy()
-    quoted[filled] = raw[start[filled]] == quote
-    start += quoted
-    stop -= quoted
-    blanks = [blank for blank in _BLANKS if blank != separator]
-    bare = filled & ~quoted
-    while len(leading := np.flatnonzero(bare)[np.isin(raw[start[bare]], blanks)]):
-        start[leading] += 1
-        bare &= start < stop
-    while len(trailing := np.flatnonzero(bare)[np.isin(raw[stop[bare] - 1], blanks)]):
-        stop[trailing] -= 1
-        bare &= start < stop
-    return start, stop, quoted, last
+    quoted = start < stop
+    quoted[quoted] = raw[start[quoted]] == quote
+    return start + quoted, stop - quoted, quoted, last
 
 
 def _split_quoted(data: bytes, separator: bytes, quote: bytes) -> Spans:
     mark, end = re.escape(quote), re.escape(separator)
     field = re.compile(
-        rb"[ \t]*(?:%b((?:[^%b\\]|\\.|%b%b)*)%b[ \t]*|([^%b\r\n]*?)[ \t]*)(?:%b|(\r\n?|\n|\Z))"
+        rb"(?:%b((?:[^%b\\]|\\.|%b%b)*)(?:%b|\Z)|([^%b\r\n]*))(?:%b|(\r|\n|\Z))"
         % (mark, mark, mark, mark, mark, end, end),
         re.DOTALL,
     )
@@ -165,10 +172,9 @@ def _split_quoted(data: bytes, separator: bytes, quote: bytes) -> Spans:
     )
 
 
-def _guess_quote(data: bytes, separator: bytes) -> bytes:
-    """The first quote that opens a field; SciDB guesses too."""
-    found = re.search(rb"(?:^|[\r\n%b])[ \t]*(['\"])" % re.escape(separator), data)
-    return found[1] if found else b"'"
+def _guess_quote(data: bytes) -> bytes:
+    found = re.search(rb"['\"]", data)
+    return found[0] if found else b"'"
 
 
 def _without_empty_lines(spans: Spans) -> Spans:

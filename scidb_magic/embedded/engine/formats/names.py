@@ -1,35 +1,42 @@
 """Names of formats and their options, as ``save`` and ``input`` take them (IoFormats.cpp, TypeSystem.cpp).
 
-``csv+:ld`` is the format ``csv+`` with the options ``l`` and ``d``:
+``csv+:ld`` is the format ``csv+`` with the options ``l`` and ``d``. SciDB looks for the letters that it
+knows and passes over all others; of several letters for one thing the first counts.
 
-======  ==========================================================
+======  =================================================================
 option  meaning
-======  ==========================================================
+======  =================================================================
 ``l``   a line of labels: written first, skipped when read
-``s``   strings stand in ``'…'`` (CSV's default when written)
+``s``   strings stand in ``'…'`` (the default when CSV is written)
 ``d``   strings stand in ``"…"``
 ``E``   null with reason 0 is written as nothing
-``n``   … as ``null`` (CSV's default)
+``n``   … as ``null`` (the default but for TSV)
 ``N``   … as ``\\N`` (TSV's default)
 ``?``   … as ``?0``
-``t``   CSV: fields are parted by a tab
-``p``   CSV: fields are parted by ``|``
-======  ==========================================================
+``p``   the fields that are read are parted by ``|``
+``t``   CSV: the fields that are read are parted by a tab
+``c``   TSV: the fields that are read are parted by a comma
+======  =================================================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from scidb_magic.errors import EngineError
 
 DELIMITED = ("csv", "csv+", "tsv", "tsv+", "dcsv")
-BRACKETED = ("text", "dense", "sparse", "store")
+BRACKETED = ("text", "dense", "sparse", "store", "auto")
+_SYNONYMS = {"auto": "dense"}
 ARROW = "arrow"
 
 _QUOTES = {"s": b"'", "d": b'"'}
 _NULLS = {"E": b"", "n": b"null", "N": rb"\N", "?": b"?0"}
-_SEPARATORS = {"t": b"\t", "p": b"|"}
+_SEPARATORS = {"csv": {"p": b"|", "t": b"\t"}, "tsv": {"p": b"|", "c": b","}}
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,12 @@ class Layout:
     Attributes
     ----------
     name : str
-        Without options; ``"binary"`` for a format string in parentheses.
+        In small letters, without options; ``"binary"`` for a format string in parentheses.
     labels : bool
     separator : bytes
-        Between two fields.
+        Between two fields that are written.
+    read_separator : bytes
+        Between two fields that are read.
     quote : bytes, optional
         What strings stand in; None where nothing was asked for; empty in TSV, which escapes instead.
     null : bytes
@@ -52,6 +61,7 @@ class Layout:
     name: str
     labels: bool = False
     separator: bytes = b","
+    read_separator: bytes = b","
     quote: bytes | None = None
     null: bytes = b"null"
 
@@ -72,43 +82,33 @@ def layout(format: str) -> Layout:
     Raises
     ------
     EngineError
-        ``UNSUPPORTED_FORMAT``: no such format, or no such option of it.
+        ``UNSUPPORTED_FORMAT``: no such format.
     """
-    if format.strip().startswith("("):
+    if format.startswith("("):
         return Layout("binary")
     name, _, options = format.partition(":")
-    name = name.strip().lower()
-    if name in (*BRACKETED, ARROW) and not options:
+    name = name.lower()
+    if name in BRACKETED:
+        return Layout(_SYNONYMS.get(name, name))
+    if name == ARROW and not options:
         return Layout(name)
     if name not in DELIMITED:
         raise unsupported(format)
     tabular = name.startswith("tsv")
-    found = Layout(
+    separator = b"\t" if tabular else b","
+    return Layout(
         name,
-        labels=name == "dcsv",
-        separator=b"\t" if tabular else b",",
-        quote=b"" if tabular else None,
-        null=rb"\N" if tabular else b"null",
+        labels=name == "dcsv" or "l" in options,
+        separator=separator,
+        read_separator=_first(options, _SEPARATORS.get(name, {}), separator),
+        quote=b"" if tabular else _first(options, _QUOTES, None),
+        null=_first(options, _NULLS, rb"\N" if tabular else b"null"),
     )
-    for option in options:
-        found = _with_option(found, option, format)
-    return found
 
 
 def unsupported(format: str) -> EngineError:
     return EngineError("INFER_SCHEMA", "UNSUPPORTED_FORMAT", f"Unsupported format '{format}'.")
 
 
-def _with_option(found: Layout, option: str, format: str) -> Layout:
-    labels, separator, quote, null = found.labels, found.separator, found.quote, found.null
-    if option == "l":
-        labels = True
-    elif option in _NULLS:
-        null = _NULLS[option]
-    elif option in _QUOTES and not found.tabular:
-        quote = _QUOTES[option]
-    elif option in _SEPARATORS and not found.tabular:
-        separator = _SEPARATORS[option]
-    else:
-        raise unsupported(format)
-    return Layout(found.name, labels, separator, quote, null)
+def _first(options: str, table: Mapping[str, _T], default: _T) -> _T:
+    return next((table[option] for option in options if option in table), default)

@@ -2,7 +2,8 @@
 
 A column comes as an Arrow array of ``large_binary``: the text of each field, quotes and escapes already
 taken off, null where the record has no such field. Null, and the reasons why a value is missing, are
-written ``null``, ``\\N`` and ``?n``; which of these a format knows, its `Dialect` tells.
+written ``null``, ``\\N`` and ``?n``; which of these a format knows, its `Dialect` tells. Values are read as
+TypeSystem.cpp's StringToValue does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scidb_magic.embedded.engine.formats import scalars
 from scidb_magic.embedded.engine.formats.convert import computed
 from scidb_magic.embedded.engine.formats.values import BINARY, Texts, Values
 from scidb_magic.embedded.engine.temporal import datetime_or_null, datetimetz_or_null
@@ -32,22 +34,24 @@ MAX_REASON = 127
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What stands for null in a format.
+    """What stands for null in a format, where an attribute allows null; else it is text like any other.
 
     Attributes
     ----------
     nulls : tuple of bytes
         Words.
     empty_is_null : bool
-        Whether an empty field does too.
-    everywhere : bool
-        Whether the words mean null also where an attribute does not allow it, which is then wrong;
-        else they are text like any other there.
+        Whether an empty field does too, and for numbers one of blanks.
+    lone_mark : bool
+        Whether ``?`` without a number does.
+    defaults : bool
+        Whether a field that is not there is the attribute's default; else null, or a zero.
     """
 
     nulls: tuple[bytes, ...]
     empty_is_null: bool = False
-    everywhere: bool = False
+    lone_mark: bool = False
+    defaults: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ def column(texts: Texts, quoted: Mask | None, attribute: Attribute, dialect: Dia
     dialect : Dialect
     """
     failed: dict[int, str] = {}
-    texts = _with_default(texts, attribute)
+    if dialect.defaults:
+        texts = _with_default(texts, attribute)
     missing, reasons = _missing(texts, quoted, attribute, dialect, failed)
     if missing.any():
         texts = pc.if_else(pa.array(~missing), texts, pa.scalar(None, BINARY))
@@ -124,14 +129,18 @@ def _missing(
     """Which values are missing, and why."""
     missing = texts.is_null().to_numpy(zero_copy_only=False)
     reasons = np.zeros(len(texts), np.uint8)
-    if not (attribute.nullable or dialect.everywhere):
+    if not attribute.nullable:
         return missing, reasons
     bare = np.ones(len(texts), np.bool_) if quoted is None else ~quoted
-    words = [*dialect.nulls, *([b""] if dialect.empty_is_null else [])]
-    missing = missing | (_mask(pc.is_in(texts, pa.array(words, BINARY))) & bare)
+    missing = missing | (_mask(pc.is_in(texts, pa.array(dialect.nulls, BINARY))) & bare)
+    if dialect.empty_is_null:
+        missing |= _mask(pc.equal(pc.binary_length(texts), 0))
+        if attribute.type in scalars.NUMBERS:
+            missing |= _mask(pc.match_substring_regex(texts, r"^\s*$"))
     for row in np.flatnonzero(_mask(pc.starts_with(texts, "?")) & bare).tolist():
         text = texts[row].as_py()
         if not text[1:].isdigit():
+            missing[row] |= dialect.lone_mark and text == b"?"
             continue
         missing[row] = True
         if int(text[1:]) > MAX_REASON:
@@ -155,14 +164,14 @@ def _values(texts: Texts, type: str, failed: dict[int, str]) -> Values:
         pass
     if type in _MOMENTS:
         return _moments(texts, type, failed)
-    read = _ONE[type]
+    read = scalars.READERS[type]
     values: list[Any] = []
     for row, text in enumerate(texts.to_pylist()):
         value = None
         if text is not None:
             try:
-                value = read(text.decode("utf-8", "surrogateescape"), type)
-            except (ValueError, OverflowError) as error:
+                value = read(text, type)
+            except ValueError as error:
                 failed[row] = str(error)
         values.append(value)
     return pa.array(values, _ARROW[type])
@@ -174,12 +183,37 @@ def _moments(texts: Texts, type: str, failed: dict[int, str]) -> Values:
     values = computed(_MOMENTS[type]("v"), pa.array(whole, pa.string())).cast(_ARROW[type])
     for row in np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)).tolist():
         if whole[row] is not None:
-            failed[row] = str(_cannot(whole[row] or "", type, "no date and time"))
+            failed[row] = str(scalars.cannot(whole[row] or "", type, "no date and time"))
     return values
 
 
 def _cast(texts: Texts, type: str) -> Values:
     return texts.cast(pa.large_string()).cast(_ARROW[type])
+
+
+def _quick_integers(texts: Texts, type: str) -> Values:
+    strings = texts.cast(pa.large_string())
+    try:
+        return strings.cast(_ARROW[type])
+    except pa.ArrowInvalid:
+        return pc.ascii_trim_whitespace(strings).cast(_ARROW[type])
+
+
+def _quick_floats(texts: Texts, type: str) -> Values:
+    values = _quick_integers(texts, type)
+    # Too large or too small a number is an error in C, not infinite or zero.
+    small = pc.less(pc.abs(values), scalars.TINY[type])
+    written = pc.match_substring_regex(texts, r"[1-9].*[eE]|\d{40}|\.0{30}")
+    if _mask(pc.and_(pc.or_(small, pc.is_inf(values)), written)).any():
+        raise pa.ArrowInvalid("some may be out of range")
+    return values
+
+
+def _quick_bool(texts: Texts, _type: str) -> Values:
+    true, false = pc.equal(texts, pa.scalar(b"true", BINARY)), pc.equal(texts, pa.scalar(b"false", BINARY))
+    if pc.all(pc.or_(true, false)).as_py() is False:
+        raise pa.ArrowInvalid("some are neither true nor false")
+    return true
 
 
 def _quick_datetime(texts: Texts, _type: str) -> Values:
@@ -219,60 +253,6 @@ def _no_quick_way(_texts: Texts, _type: str) -> Values:
     raise pa.ArrowInvalid("no text is bytes")
 
 
-def _cannot(text: str, type: str, why: str) -> ValueError:
-    return ValueError(f"Failed to parse string '{text}' as {type} ({why})")
-
-
-def _integer(text: str, type: str) -> int:
-    if not re.fullmatch(r"\s*[+-]?\d+\s*", text, re.ASCII):
-        raise _cannot(text, type, "non-digits")
-    value = int(text)
-    bits = int(type.lstrip("uint"))
-    low, high = (0, 2**bits - 1) if type.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    if not low <= value <= high:
-        raise _cannot(text, type, "out of range")
-    return value
-
-
-def _number(text: str, type: str) -> float:
-    try:
-        return float(text.replace("_", "?"))
-    except ValueError:
-        raise _cannot(text, type, "not a number") from None
-
-
-_WORDS = {
-    **dict.fromkeys(("true", "t", "yes", "1"), True),
-    **dict.fromkeys(("false", "f", "no", "0"), False),
-}
-
-
-def _bool(text: str, type: str) -> bool:
-    value = _WORDS.get(text.strip().lower())
-    if value is None:
-        raise _cannot(text, type, "neither true nor false")
-    return value
-
-
-def _char(text: str, type: str) -> int:
-    raw = text.encode("utf-8", "surrogateescape")
-    if len(raw) == 2 and raw[:1] == b"\\":
-        raw = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"f": b"\f", b"0": b"\0"}.get(raw[1:], raw[1:])
-    if len(raw) > 1:
-        raise _cannot(text, type, "more than one byte")
-    return raw[0] if raw else 0
-
-
-def _string(text: str, type: str) -> str:
-    if any("\udc80" <= letter <= "\udcff" for letter in text):
-        raise _cannot(text.encode("utf-8", "replace").decode(), type, "not UTF-8")
-    return text
-
-
-def _binary(text: str, type: str) -> bytes:
-    raise _cannot(text, type, "no text is bytes")
-
-
 _ARROW: dict[str, pa.DataType] = {
     "int8": pa.int8(),
     "int16": pa.int16(),
@@ -293,21 +273,13 @@ _ARROW: dict[str, pa.DataType] = {
 }
 
 _QUICK: dict[str, Callable[[Texts, str], Values]] = {
+    **dict.fromkeys(scalars.INTEGERS, _quick_integers),
+    **dict.fromkeys(("float", "double"), _quick_floats),
+    "bool": _quick_bool,
     "datetime": _quick_datetime,
     "datetimetz": _quick_datetimetz,
     "char": _quick_char,
     "binary": _no_quick_way,
-}
-
-_ONE: dict[str, Callable[[str, str], Any]] = {
-    **dict.fromkeys(("int8", "int16", "int32", "int64"), _integer),
-    **dict.fromkeys(("uint8", "uint16", "uint32", "uint64"), _integer),
-    "bool": _bool,
-    "char": _char,
-    "float": _number,
-    "double": _number,
-    "string": _string,
-    "binary": _binary,
 }
 
 _MOMENTS: dict[str, Callable[[str], str]] = {

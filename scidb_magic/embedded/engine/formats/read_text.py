@@ -35,7 +35,7 @@ from scidb_magic.wire.schema import Schema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DIALECT = parse.Dialect((b"null",), everywhere=True)
+DIALECT = parse.Dialect((b"null",), lone_mark=True, defaults=True)
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<mark>[\[\](){},;])

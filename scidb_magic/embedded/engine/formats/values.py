@@ -4,8 +4,9 @@
 bool                 ``true``, ``false``
 integers             decimal
 double, float        ``%.15g``, ``%.6g``; ``nan``, ``inf``, ``-inf``, ``-0``
-string, char         in quotes, with a backslash before quote and backslash; char also with
-                     ``\\0 \\n \\r \\t \\f``; in TSV without quotes, with ``\\t \\n \\r \\\\`` escaped
+string               in quotes, with a backslash before quote and backslash
+char                 in ``'…'`` whatever the quote of strings, with ``\\0 \\n \\r \\t \\f \\' \\\\`` escaped;
+                     in TSV both without quotes, with ``\\t \\n \\r \\\\`` escaped
 datetime             ``2014-07-01 00:00:00`` in UTC, in quotes but in TSV
 datetimetz           local time and `` +hh:mm``; an offset of 0 prints as ``-00:00``
 null                 the layout's text of null, or ``?n`` with the missing reason n from 1 on
@@ -32,8 +33,19 @@ Values = Any
 
 BINARY = pa.large_binary()
 
-_CHAR_ESCAPES = {0: rb"\0", 9: rb"\t", 10: rb"\n", 12: rb"\f", 13: rb"\r", 92: rb"\\"}
 _TSV_ESCAPES = ((b"\\", rb"\\"), (b"\t", rb"\t"), (b"\n", rb"\n"), (b"\r", rb"\r"))
+
+
+def _chars(escapes: dict[bytes, bytes], quote: bytes) -> Texts:
+    letters = [bytes([byte]) for byte in range(256)]
+    return pa.array([quote + escapes.get(letter, letter) + quote for letter in letters], BINARY)
+
+
+_TSV_CHARS = _chars(dict(_TSV_ESCAPES), b"")
+_QUOTED_CHARS = _chars(
+    {**dict(_TSV_ESCAPES), b"\0": rb"\0", b"\f": rb"\f", b"'": rb"\'"},
+    b"'",
+)
 
 
 def coordinate_texts(batch: pa.RecordBatch, schema: Schema) -> list[Texts]:
@@ -123,9 +135,7 @@ def _string(values: Values, quote: bytes) -> Texts:
 
 
 def _char(values: Values, quote: bytes) -> Texts:
-    escapes = {**_CHAR_ESCAPES, ord(quote): b"\\" + quote} if quote else _CHAR_ESCAPES
-    table = [quote + escapes.get(byte, bytes([byte])) + quote for byte in range(256)]
-    return pa.array(table, BINARY).take(values)
+    return (_QUOTED_CHARS if quote else _TSV_CHARS).take(values)
 
 
 def _datetime(values: Values, quote: bytes) -> Texts:
