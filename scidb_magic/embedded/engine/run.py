@@ -18,7 +18,7 @@ import duckdb
 from scidb_magic.embedded.engine.ast import Call, CreateArray, Reference
 from scidb_magic.embedded.engine.catalogue import Catalogue, Identifiers
 from scidb_magic.embedded.engine.columns import column_names, ordered
-from scidb_magic.embedded.engine.errors import from_duckdb, out_of_memory
+from scidb_magic.embedded.engine.errors import from_duckdb, nested_too_deep, out_of_memory
 from scidb_magic.embedded.engine.files import Files
 from scidb_magic.embedded.engine.formats import Batches
 from scidb_magic.embedded.engine.operators import MACROS, OPERATORS
@@ -265,7 +265,7 @@ class Runner:
         except Cancelled:
             raise EngineError("QPROC", "QUERY_CANCELLED", "The query was cancelled.") from None
         except RecursionError:
-            raise EngineError("PARSER", "QUERY_PARSING_ERROR", "The statement is nested too deep.") from None
+            raise nested_too_deep() from None
         except MemoryError:
             raise out_of_memory() from None
         finally:
