@@ -47,7 +47,7 @@ def test_hostile_queries(target: Target, wait_until: Callable[..., bool]) -> Non
     report = shoot(target, queries, seed=SEED, count=QUERIES, workers=CLIENTS)
     assert not (wrong := complaints(target, report, wait_until, before)), wrong
     assert sum(report.statuses.values()) == QUERIES
-    assert report.statuses["200"] > 0.3 * QUERIES, "most queries have to get past the parser"
+    assert report.statuses["200"] > 0.25 * QUERIES, "most queries have to get past the parser"
     assert len(report.codes) > 50, "errors of every kind"
 
 

@@ -34,6 +34,10 @@ ARRAYS = {
     "fz_zoned": "<z:datetimetz,s:string> [i=0:3:1:2; j=0:*:0:3]",
     "fz_empty": "<a:int64,s:string NOT NULL> [i=0:9:0:*]",
     "fz_temp": "<a:int64,b:double> [i=0:9:0:4]",
+    "fz_one": "<a:int64> [i=0:9:0:4]",
+    "fz_matrix": "<m:double> [r=0:3:0:4; c=0:3:0:4]",
+    "fz_index": "<s:string> [n=0:*:0:10]",
+    "fz_box": "<p:int64,q:int64> [n=0:*:0:10]",
 }
 """Arrays that everybody reads and nobody is meant to change."""
 
@@ -50,11 +54,76 @@ store(redimension(apply(build(<i:int64>[q=0:3],q),
                         j,i*2,z,append_offset(datetime(i),3600),s,'é'),fz_zoned),fz_zoned)
 
 store(apply(build(<a:int64>[i=0:9:0:4],i),b,i*0.5),fz_temp)
+
+store(build(fz_one,iif(i%3=0,null,i*i)),fz_one)
+
+store(build(fz_matrix,r*1.5-c),fz_matrix)
+
+store(uniq(sort(build(<s:string>[i=0:5],string(i%4)))),fz_index)
+
+store(redimension(apply(build(<n:int64>[i=0:2],i),p,n,q,n+3),fz_box),fz_box)
 """
 SETUP = (
     *(f"create {'temp' * (name == 'fz_temp')} array {name} {schema}" for name, schema in ARRAYS.items()),
     *_FILLED.strip().split("\n\n"),
 )
+
+
+FITTING = {
+    "_append": ("fz_one",),
+    "cross_between": ("fz_one", "fz_box"),
+    "gemm": ("fz_matrix", "fz_matrix", "fz_matrix"),
+    "gesvd": ("fz_matrix",),
+    "index_lookup": ("fz_mixed", "fz_index"),
+    "spgemm": ("fz_matrix", "fz_matrix"),
+    "substitute": ("fz_one", "fz_index"),
+    "unfold": ("fz_one",),
+    "uniq": ("fz_index",),
+}
+"""Operators that take few shapes -> arrays that have them."""
+
+EXAMPLES = """
+build(<a:int64,s:string>[i=0:*],'[(1,\\'x\\'),(null,?3),()]',true)
+build(<a:double>[i=0:2; j=0:1],from: '[[(1),(2)],[(nan),()],[(-inf),(0)]]')
+aio_input('{io}/cells.tsv',num_attributes: 3)
+aio_input(path: '{io}/cells.csv',num_attributes: 2,header: 1,attribute_delimiter: ',')
+aio_input(paths: ('{io}/noise','{io}/cells.csv'),instances: (0,1),num_attributes: 4,split_on_dimension: true)
+input(<a:int64,b:double,s:string>[i=0:*],'{io}/cells.csv',-2,'csv')
+input(<a:int64,b:double,s:string>[i=0:*:0:5],'{io}/cells.txt',0,'text')
+input(<a:int64,b:int8 not null>[i=0:*],'{io}/cells.bin',0,'(int64,int8)')
+input(<a:string,b:string>[i=0:*],'{io}/noise',0,'tsv',1000)
+save(fz_mixed,'saved',0,'csv+:l')
+aio_save(fz_mixed,paths: ('saved'),instances: (0),format: 'arrow')
+equi_join(fz_mixed,fz_temp,left_names: a,right_names: a)
+equi_join(fz_mixed,fz_sparse,left_names: i,right_names: k,left_outer: true,algorithm: 'hash_replicate_right')
+grouped_aggregate(fz_mixed,f,sum(a),count(*))
+grouped_aggregate(fz_grid,x,avg(w) as m,max(v))
+index_lookup(fz_mixed,fz_index,s,n)
+index_lookup(project(fz_mixed,s),sort(uniq(sort(project(fz_mixed,s)))),fz_mixed.s,n,index_sorted: true)
+uniq(sort(project(unpack(fz_grid,n),v)))
+substitute(fz_one,redimension(apply(build(<r:int64>[i=0:0],0),s,7),<s:int64>[r=0:*]))
+gesvd(fz_matrix,'values')
+gesvd(fz_matrix,'left')
+gemm(fz_matrix,fz_matrix,build(<z:double>[i=0:3;j=0:3],1),transa: true,alpha: 0.5)
+spgemm(filter(fz_matrix,m>0),fz_matrix,'min.+')
+redimension(fz_sparse,<k:int64>[u=0:*],count(*) as n)
+redimension(apply(fz_mixed,d,a%3),<s:string>[d=-5:5; q=0:9])
+cast(fz_temp,<x:int64,y:double>[z=0:9])
+reshape(fz_matrix,<m:double>[x=0:7; y=0:1])
+repart(fz_grid,<v:int32 not null,w:float>[x=0:3:1:3; y=-2:2:0:2])
+insert(fz_one,fz_own)
+delete(fz_own,a>100000)
+quantile(fz_temp,4,b)
+window(fz_matrix,1,1,1,1,avg(m),var(m))
+merge(fz_one,project(fz_temp,a))
+join(fz_mixed as X,fz_temp as Y)
+cross_join(fz_grid as X,fz_box as Y,X.x,Y.n)
+bernoulli(fz_mixed,0.5,7)
+summarize(fz_mixed,'per_attribute=1')
+filter(fz_zoned,togmt(z) > datetime('1970-01-01 00:00:00') and regex(s,'.*é'))
+apply(fz_mixed,h,hour_of_day(t),d,strftime(t,'%Y-%m'),g,format(b,'%.3f'))
+""".strip().splitlines()
+"""Statements that are right, from which others are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +142,8 @@ class Known:
 _PROFILE = re.compile(r"(\S+) (.+?)\((.*)\)$")
 _SIGN = re.compile(r"\W+$|and$|or$")
 AGGREGATE_NAMES = sorted({name for name, _ in AGGREGATES})
+FOR_ALL = ("count", "min", "max", "approxdc")
+NUMBERS = frozenset(type_ for type_ in TYPES if "int" in type_ or type_ in ("float", "double"))
 
 
 def _functions() -> dict[str, list[tuple[str, list[str]]]]:
@@ -104,7 +175,7 @@ class Writer:
         self.random = random
         self.base = [Known(name, Schema.parse(schema)) for name, schema in ARRAYS.items()]
         self.learnt: list[Known] = []
-        self.mine = [f"{prefix}{k}" for k in range(4)]
+        self.mine = [f"{prefix}{k}" for k in range(8)]
 
     def learn(self, query: str, schema: Schema) -> None:
         """Make more queries of this one."""
@@ -123,7 +194,9 @@ class Writer:
             return f"store({self.known().text},{self.own()})"
         if chance < 0.06:
             return self.macro()
-        if chance < 0.08:
+        if chance < 0.14:
+            return self.random.choice(EXAMPLES).replace("fz_own", self.own())
+        if chance < 0.16:
             return f"let {{ q = {self.known().text}; g(p) = {self.operator('filter', 'p')} }} in g(q)"
         if chance < 0.5:
             return self.operator(self.random.choice(_COMMON))
@@ -172,22 +245,32 @@ class Writer:
             return self.random.choice(("nope", "i", "a", '"s"', "P.a", "x.y.z"))
         return self.random.choice([part.name for part in parts])
 
-    def schema(self, like: Known) -> str:
-        """A schema; mostly that of a query, with other bounds, chunks or types."""
+    def schema(self, like: Known, attributes: int = 0) -> str:
+        """A schema; mostly that of a query, with other bounds, chunks or types.
+
+        Parameters
+        ----------
+        attributes : int
+            How many; 0 for as many as it comes to.
+        """
         random = self.random
+        if random.random() < 0.3 and not attributes:
+            return str(like.schema).partition("<")[1] + str(like.schema).partition("<")[2]
         schema = random.choice([each.schema for each in self.base]) if random.random() < 0.3 else like.schema
-        attributes = [f"{each.name}:{self.type(each.type)}{self.option()}" for each in schema.attributes]
-        if random.random() < 0.3 and len(attributes) > 1:
-            random.shuffle(attributes)
-            attributes = attributes[: random.randint(1, len(attributes))]
+        written = [f"{each.name}:{self.type(each.type)}{self.option()}" for each in schema.attributes]
+        if random.random() < 0.3 and len(written) > 1:
+            random.shuffle(written)
+            written = written[: random.randint(1, len(written))]
         names = [each.name for each in schema.dimensions]
         if random.random() < 0.3:
             names = [name for name, type_ in like.columns() if "int" in type_][:3] or names
             random.shuffle(names)
             names = names[: random.randint(1, 2)]
-            attributes = [each for each in attributes if each.split(":")[0] not in names] or attributes
+            written = [each for each in written if each.split(":")[0] not in names] or written
+        if attributes:
+            written = written[:attributes]
         dimensions = "; ".join(name + self.bounds() for name in names)
-        return f"<{','.join(attributes)}>" + (f"[{dimensions}]" if random.random() < 0.97 else "")
+        return f"<{','.join(written)}>" + (f"[{dimensions}]" if random.random() < 0.97 else "")
 
     def type(self, type_: str) -> str:
         return self.random.choice(TYPES) if self.random.random() < 0.1 else type_
@@ -211,9 +294,13 @@ class Writer:
 
     def aggregate(self, known: Known) -> str:
         random = self.random
-        inner = "*" if random.random() < 0.1 else self.column(known)
-        alias = f" as g{random.randrange(3)}" if random.random() < 0.4 else ""
-        return f"{random.choice(AGGREGATE_NAMES)}({inner}){alias}"
+        column = self.column(known)
+        numbers = any(name == column and type_ in NUMBERS for name, type_ in known.columns())
+        name = random.choice(AGGREGATE_NAMES if numbers or random.random() < 0.1 else FOR_ALL)
+        if name == "count" and random.random() < 0.5:
+            column = "*"
+        alias = f" as g{random.randrange(1000)}" if random.random() < 0.7 else ""
+        return f"{name}({column}){alias}"
 
     def expression(self, type_: str, known: Known | None, depth: int) -> str:
         """An expression of a type over the columns of a query."""
@@ -285,6 +372,16 @@ class _Call:
 
 def _input(call: _Call, slot: Slot) -> str:
     known = call.writer.known()
+    if call.name in ("insert", "_append") and call.random.random() < 0.5:
+        # Into itself: what is inserted has to conform.
+        call.inputs.append(Known(call.writer.own(), known.schema))
+        return call.inputs[0].text
+    fitting = FITTING.get(call.name, ())
+    if len(call.inputs) < len(fitting) and call.random.random() < 0.6:
+        name = fitting[len(call.inputs)]
+        known = next(each for each in call.writer.base if each.text == name)
+        call.inputs.append(known)
+        return call.first if call.first and len(call.inputs) == 1 else known.text
     # Two inputs are mostly of one shape, as join and merge want them.
     if call.inputs and call.random.random() < 0.6:
         known = call.inputs[0]
@@ -296,13 +393,16 @@ def _input(call: _Call, slot: Slot) -> str:
 
 def _array_name(call: _Call, slot: Slot) -> str:
     changing = OPERATORS[call.name].effect is not Effect.READ
+    if call.inputs and call.inputs[0].text in call.writer.mine:
+        return call.inputs[0].text
     return call.writer.own() if changing or call.random.random() < 0.2 else call.random.choice(list(ARRAYS))
 
 
 def _schema(call: _Call, slot: Slot) -> str:
     if call.random.random() < 0.1:
         return call.random.choice(list(ARRAYS))
-    return call.writer.schema(call.source if call.inputs else call.writer.random.choice(call.writer.base))
+    like = call.source if call.inputs else call.random.choice(call.writer.base)
+    return call.writer.schema(like, 1 if call.name == "build" and call.random.random() < 0.8 else 0)
 
 
 def _expression(call: _Call, slot: Slot) -> str:
