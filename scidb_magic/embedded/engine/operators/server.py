@@ -154,7 +154,7 @@ _LISTS: dict[str, _Listing] = {
     ),
     "types": _Listing(
         f"not empty types<name:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
-        lambda context, args: [(name, _LIBRARY) for name in sorted(PHYSICAL)],
+        lambda context, args: [(name, _LIBRARY) for name in sorted([*PHYSICAL, "indicator", "void"])],
         "hashed",
     ),
     "users": _Listing(
