@@ -83,6 +83,22 @@ def test_strings_are_repeated(target: Target) -> None:
     assert target.get("/read_lines", {"id": target.witness, "n": "0"}).text == "''\n'ababab'\nnull\n"
 
 
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        # 7 * (2**64 - 1) is 2**64 - 7 in 64 bits, which is true; DuckDB's optimiser fails at it.
+        ("aggregate(filter(fz_sparse,bool(u * uint64(-1))),count(*))", "6\n"),
+        ("build(<b:bool>[i=0:1],regex('a'*(i+1),'['+'a'+']'))", "true\nfalse\n"),
+        ("aggregate(apply(fz_zoned,b,regex(s*j,s)),count(*))", "4\n"),
+        ("build(<s:string>[i=0:0],strftime(datetime(5),''))", "''\n"),
+    ],
+)
+def test_what_duckdb_stumbles_over(target: Target, query: str, rows: str) -> None:
+    reply = target.query(target.witness, query, "csv")
+    assert reply.status == 200, reply.text
+    assert target.get("/read_lines", {"id": target.witness, "n": "0"}).text == rows
+
+
 def test_a_read_of_more_than_there_is(target: Target) -> None:
     assert target.query(target.witness, GRID, "(int64)").status == 200
     read = target.get("/read_bytes", {"id": target.witness, "n": "999999999999999999"})

@@ -215,6 +215,7 @@ def _as_duckdb(message: str) -> duckdb.Error:
     kinds = {
         "Out of Range Error": duckdb.OutOfRangeException,
         "Out of Memory Error": duckdb.OutOfMemoryException,
+        "INTERNAL Error": duckdb.InternalException,
         "INTERRUPT Error": duckdb.InterruptException,
     }
     return next((kind for text, kind in kinds.items() if text in message), duckdb.Error)(message)
@@ -286,7 +287,8 @@ class Runner:
         while True:
             try:
                 return self._transaction(statement, wrap)
-            except duckdb.OutOfRangeException as error:
+            except (duckdb.OutOfRangeException, duckdb.InternalException) as error:
+                # An optimiser that stumbles over the product of two large numbers is internal (DuckDB 2.0).
                 if wrap:
                     raise from_duckdb(error) from error
                 wrap = True

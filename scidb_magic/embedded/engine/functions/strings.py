@@ -74,11 +74,13 @@ def _regex(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
         if not _is_pattern(pattern):
             raise EngineError(*_NO_PATTERN)
         return f"regexp_full_match({arguments[0].sql}, {arguments[1].sql}, 's')"
+    # Bound to a name, for TRY takes nothing that may raise by `error`.
     checked = (
-        "coalesce(TRY(regexp_full_match({0}, {1}, 's')),"
-        f" CASE WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {text.fail(*_NO_PATTERN)} END)"
+        "(list_transform([{1}], lambda r: CASE WHEN r IS NULL THEN NULL"
+        f" WHEN TRY(regexp_matches('', r)) IS NULL THEN {text.fail(*_NO_PATTERN)}"
+        " ELSE regexp_full_match({0}, r, 's') END)[1])"
     )
-    return text.fill(checked, *(argument.sql for argument in arguments))
+    return checked.format(*(argument.sql for argument in arguments))
 
 
 def _is_pattern(pattern: str) -> bool:

@@ -40,7 +40,7 @@ def input_(context: Context, args: Arguments) -> Relation:
             args.one("schema").span,
         )
     schema = replace(declared.schema, dimensions=sized(declared.schema.dimensions), emptyable=True)
-    files, errors = context.services.files, args.value("max_errors") or 0
+    files, errors = context.services.files, max(0, args.value("max_errors") or 0)
 
     def load() -> pa.Table:
         return read(files.readable(name), schema, format_, max_errors=errors)
