@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,53 +137,18 @@ def unmodified_python() -> str:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def scidbpy_suite(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sequence[subprocess.Popen[str]]]:
-    """SciDB-Py's tests and doctests, each beside the other tests and on a server of its own."""
-    if not any(item.name.startswith("test_scidbpy_") for item in request.session.items):
-        yield ()
-        return
-    python = request.getfixturevalue("unmodified_python")
-    folder = tmp_path_factory.mktemp("scidbpy")
-    (folder / "conftest.py").write_text("arrow_enable = True\n")
-    shutil.copy(Path(python).parents[1] / "src" / "tests" / "test_db.py", folder)
-    chosen = [] if request.getfixturevalue("long") else ["-k", "not TestAdmin"]
-    # The paths /tmp/pytest_9 and the like are written in its tests.
-    servers = [start_embedded("--io-path", "/tmp") for _ in range(2)]
-    commands = (
-        (python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, str(folder)),
-        (python, str(Path(__file__).parent / "scidbpy_suite" / "doctests.py"), str(servers[1].port)),
-    )
-    processes = [
-        subprocess.Popen(
-            ("nice", *command),
-            cwd=folder,
-            env={**os.environ, "SCIDB_URL": f"http://localhost:{server.port}", "PYTEST_ADDOPTS": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for command, server in zip(commands, servers, strict=True)
-    ]
-    yield processes
-    for process, server in zip(processes, servers, strict=True):
-        process.kill()
-        process.wait()
-        server.stop()
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say something in the summary of the whole run, figures for example; also from a worker of xdist."""
+    return lambda text: record_property("told", text)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def mypy(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str] | None]:
-    """The check of types, begun with the first test where it will be asked for: it takes a while."""
-    if not any(item.name == "test_mypy_strict" for item in request.session.items):
-        yield None
-        return
-    command = [sys.executable, "-m", "mypy", "--cache-dir=/dev/null"]
-    root = Path(__file__).resolve().parents[1]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
-        yield process
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    for report in reports:
+        for name, text in report.user_properties:
+            if name == "told" and report.when == "call":
+                terminalreporter.write_line(text)
 
 
 @pytest.fixture(scope="session", autouse=True)
