@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +118,61 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             patch.delenv(proxy, raising=False)
             patch.delenv(proxy.upper(), raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def long() -> bool:
+    """Whether everything is asked for that takes longer than the gate has time (`.ci/long`)."""
+    return bool(os.environ.get("SCIDB_MAGIC_LONG"))
+
+
+@pytest.fixture(scope="session")
+def unmodified_python() -> str:
+    """The interpreter of the venv with SciDB-Py 19.11.7 and all that it was made for."""
+    python = os.environ.get("SCIDBPY_19_11_7")
+    if python:
+        return python
+    reason = "SCIDBPY_19_11_7 names no interpreter that has scidb-py 19.11.7"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scidbpy_suite(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sequence[subprocess.Popen[str]]]:
+    """SciDB-Py's tests and doctests, each beside the other tests and on a server of its own."""
+    if not any(item.name.startswith("test_scidbpy_") for item in request.session.items):
+        yield ()
+        return
+    python = request.getfixturevalue("unmodified_python")
+    folder = tmp_path_factory.mktemp("scidbpy")
+    (folder / "conftest.py").write_text("arrow_enable = True\n")
+    shutil.copy(Path(python).parents[1] / "src" / "tests" / "test_db.py", folder)
+    chosen = [] if request.getfixturevalue("long") else ["-k", "not TestAdmin"]
+    # The paths /tmp/pytest_9 and the like are written in its tests.
+    servers = [start_embedded("--io-path", "/tmp") for _ in range(2)]
+    commands = (
+        (python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen, str(folder)),
+        (python, str(Path(__file__).parent / "scidbpy_suite" / "doctests.py"), str(servers[1].port)),
+    )
+    processes = [
+        subprocess.Popen(
+            ("nice", *command),
+            cwd=folder,
+            env={**os.environ, "SCIDB_URL": f"http://localhost:{server.port}", "PYTEST_ADDOPTS": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for command, server in zip(commands, servers, strict=True)
+    ]
+    yield processes
+    for process, server in zip(processes, servers, strict=True):
+        process.kill()
+        process.wait()
+        server.stop()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -128,7 +128,7 @@ def verdicts(url: str, conformance: Path) -> list[Any]:
     return found
 
 
-FLOORS = {"rows": 703, "schema": 708, "error": 152, "scripts": 92}
+FLOORS = {"rows": 703, "schema": 708, "error": 154, "scripts": 93}
 """What passed when this was written, of all recorded statements; each issue that adds operators raises it."""
 
 FIRST_FLOORS = {"rows": 286, "schema": 287, "error": 82, "scripts": 93}

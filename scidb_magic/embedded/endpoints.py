@@ -207,7 +207,9 @@ def _next_lines(file: BinaryIO, count: int) -> Answer:
 
 
 def _next_bytes(file: BinaryIO, count: int) -> Answer:
-    body = file.read(count)
+    # Room is made for what is asked for: no more than is there.
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    body = file.read(max(0, min(count, left)))
     return Answer(body=body, content_type="application/octet-stream") if body else END_OF_OUTPUT
 
 

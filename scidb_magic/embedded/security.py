@@ -70,9 +70,17 @@ def check_site(request: Request) -> None:
         403.
     """
     origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    foreign = origin is not None and _place(origin) != request.headers.get("host")
     if foreign or request.headers.get("sec-fetch-site", "").lower() not in _OWN_SITE:
         raise HttpError(403, "Forbidden", "Requests from other sites are refused")
+
+
+def _place(url: str) -> str:
+    """Host and port of a URL; empty, which no host is, of what is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 def own_names(host: str) -> frozenset[str]:

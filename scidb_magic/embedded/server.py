@@ -136,13 +136,11 @@ class Server:
             linger(connection)
 
     def _answer(self, request: Request) -> Answer:
-        check_host(request, self._names)
-        check_site(request)
-        refusal = self._digest.refusal(request) if self._digest else None
-        if refusal is not None:
-            return refusal
         try:
-            return self._shim.answer(request)
+            check_host(request, self._names)
+            check_site(request)
+            refusal = self._digest.refusal(request) if self._digest else None
+            return self._shim.answer(request) if refusal is None else refusal
         except (HttpError, Disconnected):
             raise
         except Exception as error:

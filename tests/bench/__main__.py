@@ -10,7 +10,7 @@ import argparse
 import time
 from contextlib import nullcontext
 
-from tests.bench import cell, codec, fetching, memory, servers, uploading
+from tests.bench import cell, codec, engine, fetching, memory, servers, uploading
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     start = time.monotonic()
+    engine.measure(2 * chosen.rounds)
     codec.measure(chosen.cells, 3 * chosen.rounds)
     with nullcontext(chosen.url) if chosen.url else servers.embedded() as url:
         cell.measure(url, 50)

@@ -34,18 +34,6 @@ def run_python(python: str, code: str, *arguments: str, path: tuple[Path, ...] =
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def unmodified_python() -> str:
-    """The interpreter of the venv with SciDB-Py 19.11.7 and all that it was made for."""
-    python = os.environ.get("SCIDBPY_19_11_7")
-    if python:
-        return python
-    reason = "SCIDBPY_19_11_7 names no interpreter that has scidb-py 19.11.7"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(params=["19.3.1", "19.11.7"])
 def run_beside(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     """Run code in this Python with its current NumPy, and with one version of SciDB-Py."""

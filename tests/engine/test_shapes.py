@@ -33,9 +33,11 @@ def test_subarray_moves_a_box_to_the_origin(ask) -> None:
 def test_slice_drops_a_dimension(ask) -> None:
     assert ask.rows(f"slice({HOLES}, i, 1)") == ["0,10", "2,12", "3,13"]
     assert ask.schema(f"slice({GRID}, j, 2)") == "build<v:int64> [i=1:3:0:2]"
-    assert ask.rows(f"slice({GRID}, j, 99)") == []
-    assert refused(ask, f"slice({GRID}, i, 1, j, 1)") == "OP_SLICE_ERROR2"
-    assert refused(ask, f"slice({GRID}, i, 1, i, 2)") == "OP_SLICE_ERROR3"
+    assert ask.schema(f"slice({GRID}, j, 99)") == "build<v:int64> [i=1:3:0:2]"
+    assert refused(ask, f"slice({GRID}, j, 99)") == "OP_SLICE_ERROR2"
+    assert refused(ask, f"slice({GRID}, i, 1, j, 1)") == "OP_SLICE_ERROR1"
+    cube = "build(<v:int64>[i=0:1; j=0:1; k=0:1], i)"
+    assert refused(ask, f"slice({cube}, i, 1, i, 0)") == "DUPLICATE_DIMENSION_NAME"
 
 
 def test_transpose(ask) -> None:
@@ -84,7 +86,9 @@ def test_reshape_counts_row_by_row(ask) -> None:
         *("8,0,22", "8,1,23", "9,0,30", "9,1,31", "10,1,33"),
     ]
     assert ask.schema(query) == "build_reshape<v:int64> [a=5:10:0:6; b=0:1:0:2]"
-    assert refused(ask, f"reshape({GRID}, <v:int64>[a=0:9])") == "OP_RESHAPE_ERROR2"
+    assert refused(ask, f"reshape({GRID}, <v:int64>[a=0:9])") == "OP_RESHAPE_ERROR3"
+    assert refused(ask, f"reshape({GRID}, <v:int64>[a=0:*])") == "OP_RESHAPE_ERROR1"
+    assert refused(ask, f"reshape({GRID}, <v:int64>[a=0:11:1:6])") == "OP_RESHAPE_ERROR2"
 
 
 def test_regrid_aggregates_blocks(ask) -> None:

@@ -49,7 +49,7 @@ def around(cells: Cells, place: tuple[int, ...], sides: list[tuple[int, int]]) -
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("seed", "share"), [(0, 0.4), (1, 0.15), (2, 0.9)])
 @pytest.mark.parametrize(
     ("shape", "sides"),
     [
@@ -61,8 +61,8 @@ def around(cells: Cells, place: tuple[int, ...], sides: list[tuple[int, int]]) -
         ((9, 7), [(10**18, 2), (2, 2**63 - 1)]),
     ],
 )
-def test_window_takes_exactly_the_cells_around(ask, shape, sides, seed: int) -> None:
-    cells = sparse(random.Random(seed), shape, 0.4)
+def test_window_takes_exactly_the_cells_around(ask, shape, sides, seed: int, share: float) -> None:
+    cells = sparse(random.Random(seed), shape, share)
     array = stored(ask, cells, shape, 4)
     bounds = ",".join(f"{before},{after}" for before, after in sides)
     rows = ask.rows(f"window({array}, {bounds}, sum(v), count(*), min(v), max(v))")

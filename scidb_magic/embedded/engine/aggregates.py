@@ -36,6 +36,10 @@ class Aggregate:
         SciDB's type of the result.
     sql : callable
         Of ``""`` for a group, or of ``"OVER (…)"`` for a window.
+    function : str
+        The aggregate's name in lower case.
+    attribute : int, optional
+        Position of the attribute it is of; None for ``count(*)``.
     nullable : bool
         True of every aggregate in SciDB.
     """
@@ -43,6 +47,8 @@ class Aggregate:
     name: str
     type: str
     sql: Sql
+    function: str
+    attribute: int | None = None
     nullable: bool = True
 
 
@@ -92,6 +98,8 @@ def compile_aggregate(node: Call | Alias, scope: Scope, *, wrap: bool = False) -
         alias or f"{attribute.name}_{name}",
         result,
         lambda over: kind.sql(f"{prefix}a{position}", attribute.type, relation, over),
+        name,
+        position,
     )
 
 
@@ -101,7 +109,7 @@ def _of_cells(name: str, alias: str | None, argument: Star) -> Aggregate:
         raise EngineError(
             "TYPE", "AGGREGATE_DOESNT_SUPPORT_ASTERISK", f"Aggregate '{name}' does not support asterisk."
         )
-    return Aggregate(alias or name, "uint64", lambda over: f"CAST(count(*) {over} AS UBIGINT)")
+    return Aggregate(alias or name, "uint64", lambda over: f"CAST(count(*) {over} AS UBIGINT)", name)
 
 
 def _attribute(argument: Node, scope: Scope) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -17,6 +17,7 @@ import duckdb
 from scidb_magic.embedded.engine.columns import Axis, axes, cells, column_types, columns, with_codes
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.embedded.engine.storage import STORED, TEMPORARY, Storage
+from scidb_magic.embedded.engine.types import physical
 from scidb_magic.wire.schema import MAX_COORDINATE, Dimension, Schema
 
 NAMESPACE = "public"
@@ -145,11 +146,17 @@ class Catalogue:
     ----------
     cursor : DuckDBPyConnection
         In a transaction, which its owner commits or rolls back.
+
+    Attributes
+    ----------
+    dropped : bool
+        Whether stored cells were thrown away.
     """
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, identifiers: Identifiers) -> None:
         self._cursor = cursor
         self._identifiers = identifiers
+        self.dropped = False
 
     def find(self, name: str) -> Array | None:
         """The array with this name; a temp array and a stored one never have the same."""
@@ -190,6 +197,20 @@ class Catalogue:
         )
         return replace(array, versions=(*array.versions, version))
 
+    def widen(self, array: Array, schema: Schema, defaults: Sequence[str]) -> Array:
+        """Give all versions of an array the attributes that `schema` has more, with SQL of their values."""
+        first = len(array.schema.attributes)
+        for version in array.versions:
+            for k, (attribute, default) in enumerate(zip(schema.attributes[first:], defaults, strict=True)):
+                self._cursor.execute(
+                    f"ALTER TABLE {array.database}.data.v{version.id}"
+                    f" ADD COLUMN a{first + k} {physical(attribute.type)} DEFAULT {default}"
+                )
+        self._cursor.execute(f"DELETE FROM {array.database}.main.arrays WHERE id = ?", [array.id])
+        widened = replace(array, schema=schema)
+        self._insert(widened)
+        return widened
+
     def remove(self, array: Array) -> None:
         """Forget an array with all its versions."""
         self._drop(array, array.versions)
@@ -226,6 +247,7 @@ class Catalogue:
 
     def _drop(self, array: Array, versions: Iterable[Version]) -> None:
         for version in versions:
+            self.dropped |= not array.temporary
             self._cursor.execute(f"DROP TABLE {array.database}.data.v{version.id}")
             self._cursor.execute(f"DELETE FROM {array.database}.main.versions WHERE id = ?", [version.id])
 

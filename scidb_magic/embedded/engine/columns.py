@@ -54,6 +54,11 @@ def cells(source: Relation, prefix: str = "") -> list[Cell]:
     ]
 
 
+def coordinate(axis: Axis) -> Cell:
+    """A dimension as an attribute of the same name."""
+    return Cell(Attribute(axis.dimension.name, "int64", False), axis.sql, None, axis.qualifiers)
+
+
 def with_codes(cells: Sequence[Cell], codes: frozenset[int]) -> list[Cell]:
     """`cells` with a column of missing reasons for each attribute in `codes`, as one side of a union."""
     return [
@@ -143,14 +148,22 @@ def column_types(source: Relation) -> dict[str, str]:
     return types
 
 
+def chunk_numbers(dimensions: Sequence[Dimension], prefix: str = "") -> list[str]:
+    """SQL of the number of a cell's chunk along each dimension; an open chunk length counts as one chunk."""
+    return [
+        "0" if dimension.chunk is None else f"({prefix}d{k} - {number(dimension.low)}) // {dimension.chunk}"
+        for k, dimension in enumerate(dimensions)
+    ]
+
+
 def chunk_order(dimensions: Sequence[Dimension], prefix: str = "") -> str:
     """What stands after ``ORDER BY`` for SciDB's order: chunks row-major, then cells row-major.
 
     An open chunk length counts as one chunk. A chunk that spans its dimension has no term.
     """
     chunks = [
-        f"({prefix}d{k} - {number(dimension.low)}) // {dimension.chunk}"
-        for k, dimension in enumerate(dimensions)
+        chunk
+        for chunk, dimension in zip(chunk_numbers(dimensions, prefix), dimensions, strict=True)
         if dimension.chunk is not None
         and (dimension.length is None or dimension.chunk < dimension.length)
         and len(dimensions) > 1

@@ -102,7 +102,14 @@ def from_duckdb(error: duckdb.Error) -> EngineError:
         return EngineError("QPROC", "QUERY_CANCELLED", "The query was cancelled.")
     if isinstance(error, duckdb.OutOfMemoryException):
         return out_of_memory()
+    if "Max expression depth" in message:
+        return nested_too_deep()
     return EngineError("EXECUTION", "UNKNOWN_ERROR", f"DuckDB: {first_line(message)}")
+
+
+def nested_too_deep() -> EngineError:
+    """Neither Python nor DuckDB gets to the bottom of the statement."""
+    return EngineError("PARSER", "QUERY_PARSING_ERROR", "The statement is nested too deep.")
 
 
 def out_of_memory() -> EngineError:
@@ -146,6 +153,15 @@ def version_does_not_exist(
 
 def operator_does_not_exist(name: str, span: Span) -> EngineError:
     return EngineError("QPROC", "LOGICAL_OP_DOESNT_EXIST", f"Logical operator '{name}' does not exist.", span)
+
+
+def no_data_frames(name: str) -> EngineError:
+    return EngineError(
+        "INFER_SCHEMA",
+        "DATAFRAMES_NOT_SUPPORTED",
+        f"Operator '{name}' does not take data frames.",
+        system=True,
+    )
 
 
 def wrong_parameter(

@@ -8,21 +8,17 @@ Nothing here recurses: an expression may be as deep as SciDB allows.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scidb_magic.embedded.engine import functions, types
 from scidb_magic.embedded.engine import sql as text
 from scidb_magic.embedded.engine.ast import Call, Literal, Node, Reference, Span, whole
+from scidb_magic.embedded.engine.constants import evaluated
 from scidb_magic.embedded.engine.relation import Relation, Typed
 from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import Dimension
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +196,6 @@ def convert(typed: Typed, type_: str, *, explicit: bool = True, span: Span | Non
         raise EngineError(error.short, error.long, error.description, span) from None
 
 
-_LOCK = threading.Lock()
-
-
-@lru_cache(maxsize=1)
-def _calculator() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect(config={"threads": 1})
-
-
 def constant_value(typed: Typed) -> Any:
     """The Python value of an expression without references; None for a null.
 
@@ -218,15 +204,6 @@ def constant_value(typed: Typed) -> Any:
     EngineError
         What the expression raises when it is evaluated, such as ``DIVISION_BY_ZERO``.
     """
-    import duckdb
-
-    from scidb_magic.embedded.engine.errors import from_duckdb
-
     if typed.type == "int64" and (known := text.whole_value(typed.sql)) is not None:
         return known
-    with _LOCK:
-        try:
-            row = _calculator().execute(f"SELECT {typed.sql}").fetchone()
-        except duckdb.Error as error:
-            raise from_duckdb(error) from None
-    return row[0] if row else None
+    return evaluated(typed.sql)[0]

@@ -31,6 +31,7 @@ from scidb_magic.embedded.engine.expressions import Scope, compile_expression, c
 from scidb_magic.embedded.engine.lets import unfolded
 from scidb_magic.embedded.engine.lexer import syntax_error
 from scidb_magic.embedded.engine.operators.kinds import parts, resolve
+from scidb_magic.embedded.engine.operators.macros import in_expression
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, Operator, Planned
 from scidb_magic.embedded.engine.operators.signature import Mismatch, match
 from scidb_magic.embedded.engine.parser import parse
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.files import Files
     from scidb_magic.embedded.engine.operators.macros import Macro
     from scidb_magic.embedded.engine.queries import Queries
+    from scidb_magic.embedded.engine.run import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class Context:
     Attributes
     ----------
     sources : dict
-        Name of a DuckDB view -> what gives its table when the statement is run.
+        Name of a DuckDB view -> what gives its table when the statement is run; in the order of planning,
+        so that a source may be made of those before it.
     before : list of Change
         To be performed before the statement itself (a ``save`` inside a ``save``).
     """
@@ -95,7 +98,7 @@ class Context:
     def __init__(self, services: Services, *, wrap: bool = False) -> None:
         self.services = services
         self.wrap = wrap
-        self.sources: dict[str, Callable[[], pa.Table]] = {}
+        self.sources: dict[str, Callable[[Execution], pa.Table]] = {}
         self.before: list[Change] = []
 
     # Statements and inputs
@@ -133,6 +136,8 @@ class Context:
         if operator.flat:
             call = replace(call, args=tuple(_flat(call.args)))
         arguments = match(operator.signature, replace(call, name=operator.name), partial(resolve, self))
+        if not operator.frames and any(each.schema.is_dataframe for each in arguments.values("input")):
+            raise errors.no_data_frames(operator.name)
         return operator.rule(self, arguments, **options)
 
     def input(self, node: Node) -> Relation:
@@ -206,7 +211,7 @@ class Context:
     def compile(self, node: Node, *inputs: Relation, prefixes: Sequence[str] = ()) -> Typed:
         """Compile an expression over the columns of the inputs."""
         scope = Scope(inputs, tuple(prefixes)) if prefixes else Scope(inputs)
-        return compile_expression(with_bounds(self, node), scope, wrap=self.wrap)
+        return compile_expression(with_bounds(self, in_expression(node)), scope, wrap=self.wrap)
 
     def constant(self, node: Node, type_: str) -> Any:
         """The Python value of a constant of a type; None for a null.
@@ -216,7 +221,8 @@ class Context:
         EngineError
             The expression has an error of its own, or is of another type.
         """
-        return constant_value(convert(self.compile(node), type_))
+        typed = compile_expression(with_bounds(self, in_expression(node)), Scope(), wrap=True)
+        return constant_value(convert(typed, type_))
 
     def aggregate(self, node: Call | Alias, source: Relation) -> Aggregate:
         """Compile an aggregate call over an attribute of `source`."""
@@ -244,9 +250,23 @@ class Context:
             (mine,) * len(schema.dimensions),
             distribution,
         )
+        return self.derived(shape, lambda execution: execution.apart(load))
+
+    def derived(self, shape: Relation, compute: Callable[[Execution], pa.Table]) -> Relation:
+        """A relation whose cells Python computes, of the cells of other relations.
+
+        Parameters
+        ----------
+        shape : Relation
+            Its schema and the like; the SQL is not used.
+        compute : callable
+            Gives the table when the statement is run, as the `load` of `source`; takes the cells of the
+            inputs from `Execution.cells`.
+        """
         name = f"scidb_source_{len(self.sources)}"
-        self.sources[name] = lambda: _completed(load(), column_types(shape))
-        listed = ", ".join(f"CAST({c} AS {t}) AS {c}" for c, t in column_types(shape).items())
+        types = column_types(shape)
+        self.sources[name] = lambda execution: _completed(compute(execution), types)
+        listed = ", ".join(f"CAST({c} AS {t}) AS {c}" for c, t in types.items())
         return replace(shape, sql=f"SELECT {listed} FROM {name}")
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from scidb_magic.embedded.engine.ast import Call, CreateArray, Reference
 from scidb_magic.embedded.engine.catalogue import Catalogue, Identifiers
 from scidb_magic.embedded.engine.columns import column_names, ordered
-from scidb_magic.embedded.engine.errors import from_duckdb, out_of_memory
+from scidb_magic.embedded.engine.errors import from_duckdb, nested_too_deep, out_of_memory
 from scidb_magic.embedded.engine.files import Files
+from scidb_magic.embedded.engine.formats import Batches
 from scidb_magic.embedded.engine.operators import MACROS, OPERATORS
 from scidb_magic.embedded.engine.operators.operator import Change
 from scidb_magic.embedded.engine.planner import Context, Services, statement_of
@@ -30,8 +32,16 @@ from scidb_magic.errors import EngineError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+T = TypeVar("T")
+
 _DEPTH = 5000
 """Python's recursion limit: rules and expressions recurse over statements that may nest 400 deep."""
+
+_LOOK = 0.02
+"""Seconds between two looks at whether a statement was cancelled that waits for other work."""
+
+_PIECE = 1 << 17
+"""Cells of a piece of a result."""
 
 _CONFLICTS = 3
 """How often a statement is run again after DuckDB met a conflict with another transaction."""
@@ -92,7 +102,7 @@ class Turn:
             with self._guard:
                 if self._open:
                     self._cursor.interrupt()
-            if self.over.wait(0.02):
+            if self.over.wait(_LOOK):
                 return
 
 
@@ -113,6 +123,7 @@ class Execution:
     ) -> None:
         self._cursor = cursor
         self._sources = context.sources
+        self._reader: pa.RecordBatchReader | None = None
         self.check = turn.check
         self.catalogue = context.services.catalogue
         self.files = context.services.files
@@ -124,22 +135,90 @@ class Execution:
         self.check()
         return result
 
+    def batches(self, source: Relation) -> Batches:
+        """The same in pieces; everything that can fail has been computed when the first one is there."""
+        self.check()
+        reader = self._reader = _reader(self._cursor.sql(ordered(source)))
+        first = self._next(reader)
+        return Batches(self._pieces(first, reader))
+
+    def _pieces(self, piece: pa.RecordBatch | None, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while piece is not None:
+            yield piece
+            piece = self._next(reader)
+
+    def _next(self, reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+        self.check()
+        try:
+            return reader.read_next_batch()
+        except StopIteration:
+            return None
+        except OSError as error:
+            # Arrow hands DuckDB's errors on as texts.
+            self.check()
+            raise _as_duckdb(str(error)) from error
+
+    def cells(self, source: Relation, *names: str) -> pa.Table:
+        """Some columns of a relation's cells, in any order; a source of the plan is made of them."""
+        self.check()
+        result: pa.Table = self._cursor.sql(f"SELECT {', '.join(names)} FROM ({source.sql})").to_arrow_table()
+        self.check()
+        return result
+
+    def apart(self, work: Callable[[], T]) -> T:
+        """Do in a thread what nothing can interrupt; a cancelled statement does not wait for its end."""
+        outcome: Future[T] = Future()
+
+        def do() -> None:
+            try:
+                outcome.set_result(work())
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=do, name="scidb-work", daemon=True).start()
+        while not wait([outcome], timeout=_LOOK).done:
+            self.check()
+        return outcome.result()
+
     def compute(self, source: Relation) -> None:
         """Compute every cell of a relation and forget it."""
         self.check()
         every = ", ".join(column_names(source))
         self._cursor.execute(f"SELECT max(hash({every})) FROM ({source.sql})").fetchall()
 
+    def stop(self) -> None:
+        """Read no more; a transaction whose result is still read cannot be rolled back."""
+        if self._reader is not None:
+            self._reader.close()
+
     def open(self) -> None:
         """Read the sources of the plan and let SQL see them."""
         for name, load in self._sources.items():
             self.check()
-            self._cursor.register(name, load())
+            self._cursor.register(name, load(self))
 
     def close(self) -> None:
         """Forget the sources; after the transaction, for a failed one takes no more statements."""
         for name in self._sources:
             self._cursor.unregister(name)
+
+
+def _reader(result: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
+    """Arrow's pieces of a result; DuckDB 2 has another name for it."""
+    read = getattr(result, "to_arrow_reader", None) or result.fetch_arrow_reader
+    reader: pa.RecordBatchReader = read(_PIECE)
+    return reader
+
+
+def _as_duckdb(message: str) -> duckdb.Error:
+    """DuckDB's error of a text that begins with its kind, as far as somebody asks for the kind."""
+    kinds = {
+        "Out of Range Error": duckdb.OutOfRangeException,
+        "Out of Memory Error": duckdb.OutOfMemoryException,
+        "INTERNAL Error": duckdb.InternalException,
+        "INTERRUPT Error": duckdb.InterruptException,
+    }
+    return next((kind for text, kind in kinds.items() if text in message), duckdb.Error)(message)
 
 
 class Runner:
@@ -187,7 +266,7 @@ class Runner:
         except Cancelled:
             raise EngineError("QPROC", "QUERY_CANCELLED", "The query was cancelled.") from None
         except RecursionError:
-            raise EngineError("PARSER", "QUERY_PARSING_ERROR", "The statement is nested too deep.") from None
+            raise nested_too_deep() from None
         except MemoryError:
             raise out_of_memory() from None
         finally:
@@ -208,7 +287,8 @@ class Runner:
         while True:
             try:
                 return self._transaction(statement, wrap)
-            except duckdb.OutOfRangeException as error:
+            except (duckdb.OutOfRangeException, duckdb.InternalException) as error:
+                # An optimiser that stumbles over the product of two large numbers is internal (DuckDB 2.0).
                 if wrap:
                     raise from_duckdb(error) from error
                 wrap = True
@@ -248,7 +328,11 @@ class Runner:
                     execution.compute(planned)
             turn.check()
             self._cursor.commit()
+            if services.catalogue.dropped:
+                self._storage.reclaim()
         except BaseException:
+            if execution is not None:
+                execution.stop()
             self._roll_back()
             raise
         finally:

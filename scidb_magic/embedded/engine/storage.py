@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -54,7 +54,6 @@ class Storage:
         place = ":memory:" if folder is None else os.fspath(folder / _FILE)
         options = {
             "memory_limit": memory_limit,
-            "max_temp_directory_size": temp_limit,
             "temp_directory": os.fspath(spill),
             "preserve_insertion_order": "false",
             "autoinstall_known_extensions": "false",
@@ -65,6 +64,9 @@ class Storage:
         }
         try:
             self._root = duckdb.connect(":memory:", config=config)
+            if temp_limit is not None:
+                # DuckDB keeps to it only where it is set after the folder.
+                self._root.execute(f"SET max_temp_directory_size = {quote(temp_limit)}")
             self._root.execute(f"ATTACH {quote(place)} AS {STORED}")
             self._root.execute(f"ATTACH ':memory:' AS {TEMPORARY}")
             self._root.execute("SET python_enable_replacements = false")
@@ -72,6 +74,7 @@ class Storage:
             self._root.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             raise from_duckdb(error) from error
+        self._in_file = folder is not None
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -79,6 +82,12 @@ class Storage:
         """A connection of its own to the same databases."""
         with self._guard:
             return self._root.cursor()
+
+    def reclaim(self) -> None:
+        """Let the file use the space of tables that are gone again; later, if somebody is writing now."""
+        if self._in_file:
+            with suppress(duckdb.Error), closing(self.cursor()) as cursor:
+                cursor.execute(f"CHECKPOINT {STORED}")
 
     def close(self) -> None:
         self._root.close()

@@ -23,7 +23,12 @@ _SPELLINGS = (
 )
 _FRACTION = text.quote(r"(\d[.:]\d+[.:]\d+)\.\d+$")
 _NOON = text.quote(r" 12\.\d+\.\d+ [Aa]")
-_ZONE = text.quote(r"^(.*\S) ([-+]?)(\d+):-?(\d+)$")
+_ZONE = text.quote(r"^(.*\S) ([-+]?)(\d{1,4}):-?(\d{1,4})$")
+
+_ERA = 12622780800
+"""Seconds of 400 years."""
+
+_LOCAL, _OFFSET = '{0}."time"', '{0}."offset"'
 
 # A string -> its TIMESTAMP, null where no spelling fits.
 _TIMESTAMP = (
@@ -74,23 +79,40 @@ def datetimetz_from_string(string: str) -> str:
 
 
 def datetime_to_string(seconds: str) -> str:
-    return f"strftime({timestamp(seconds)}, '%Y-%m-%d %H:%M:%S')"
+    """As SciDB prints it; a year under 1000 has less than four digits."""
+    rest = f"strftime({moment('{0}')}, '-%m-%d %H:%M:%S')"
+    return text.fill(f"(CAST({year('{0}')} AS VARCHAR) || {rest})", seconds)
 
 
 def datetimetz_to_string(value: str) -> str:
     """Local time and offset; an offset of zero is printed as ``-00:00``, as SciDB does."""
     template = (
-        "(strftime(make_timestamp({0}.\"time\" * 1000000), '%Y-%m-%d %H:%M:%S')"
-        " || CASE WHEN {0}.\"offset\" > 0 THEN ' +' ELSE ' -' END"
-        " || lpad(CAST(abs({0}.\"offset\") // 3600 AS VARCHAR), 2, '0') || ':'"
-        " || lpad(CAST(abs({0}.\"offset\") % 3600 // 60 AS VARCHAR), 2, '0'))"
+        f"({datetime_to_string(_LOCAL)} || CASE WHEN {_OFFSET} > 0 THEN ' +' ELSE ' -' END"
+        f" || {_two_digits(f'abs({_OFFSET} // 3600)')} || ':' || {_two_digits(f'abs({_OFFSET} % 3600) // 60')})"
     )
     return text.fill(template, value)
 
 
-def timestamp(seconds: str) -> str:
-    """A datetime as DuckDB's TIMESTAMP."""
-    return f"make_timestamp({seconds} * 1000000)"
+def _two_digits(number: str) -> str:
+    return f"format('{{{{:02d}}}}', {number})"
+
+
+def moment(seconds: str) -> str:
+    """A TIMESTAMP between 1970 and 2370 that is a datetime but for the `eras` between the two.
+
+    DuckDB's own end in the year 294247; a datetime has 64 bits. The calendar repeats in 400 years.
+    """
+    return f"make_timestamp(({seconds} % {_ERA} + {_ERA}) % {_ERA} * 1000000)"
+
+
+def eras(seconds: str) -> str:
+    """How many times 400 years a datetime is after its `moment`."""
+    return f"({seconds} // {_ERA} - CASE WHEN {seconds} % {_ERA} < 0 THEN 1 ELSE 0 END)"
+
+
+def year(seconds: str) -> str:
+    """The year of a datetime."""
+    return f"(year({moment(seconds)}) + 400 * {eras(seconds)})"
 
 
 def pack(time: str, offset: str) -> str:
@@ -99,5 +121,7 @@ def pack(time: str, offset: str) -> str:
 
 
 def utc(value: str) -> str:
-    """Seconds since 1970 UTC of a datetimetz."""
-    return text.fill('({0}."time" - {0}."offset")', value)
+    """Seconds since 1970 UTC of a datetimetz; they wrap."""
+    low = f"((CAST({_LOCAL} AS HUGEINT) - CAST({_OFFSET} AS HUGEINT)) & CAST({2**64 - 1} AS HUGEINT))"
+    half = f"CAST({2**63} AS HUGEINT)"
+    return text.fill(f"CAST((xor({low}, {half}) - {half}) AS BIGINT)", value)

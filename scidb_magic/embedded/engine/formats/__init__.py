@@ -26,21 +26,27 @@ from scidb_magic.embedded.engine.formats import (
     read_delimited,
     read_text,
 )
+from scidb_magic.embedded.engine.formats.batches import Batched, Batches
 from scidb_magic.embedded.engine.formats.literal import array_literal
 from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import Schema
 
-__all__ = ["array_literal", "read", "write"]
+__all__ = ["Batches", "array_literal", "is_by_rows", "read", "write"]
 
 READABLE = ("binary", "csv", "tsv", "text", "store")
 
 
-def write(table: pa.Table, schema: Schema, format: str, out: BinaryIO, *, atts_only: bool = True) -> None:
+def is_by_rows(format: str) -> bool:
+    """Whether `write` takes cells in batches, one after the other; else it needs the whole table."""
+    return names.layout(format).name not in names.BRACKETED
+
+
+def write(table: Batched, schema: Schema, format: str, out: BinaryIO, *, atts_only: bool = True) -> None:
     """Write the cells of a result as ``save`` does.
 
     Parameters
     ----------
-    table : pyarrow.Table
+    table : pyarrow.Table or Batches
         Columns d*, a*, m*; cells in SciDB's order.
     schema : Schema
     format : str
@@ -60,7 +66,7 @@ def write(table: pa.Table, schema: Schema, format: str, out: BinaryIO, *, atts_o
         binary.write(table, schema, format, out)
     elif layout.name == names.ARROW:
         arrow.write(table, schema, out, atts_only=atts_only)
-    elif layout.name in names.BRACKETED:
+    elif isinstance(table, pa.Table) and layout.name in names.BRACKETED:
         bracketed.write(table, schema, layout, out)
     else:
         delimited.write(table, schema, layout, out)

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from scidb_magic.embedded.engine.formats.batches import Batched
 from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import Schema
 
@@ -49,7 +50,7 @@ _LETTERS = pa.array([bytes([byte]) for byte in range(256)], pa.binary()).view(pa
 """One-letter strings; from 128 on not UTF-8, as in SciDB."""
 
 
-def write(table: pa.Table, schema: Schema, out: BinaryIO, *, atts_only: bool = True) -> None:
+def write(table: Batched, schema: Schema, out: BinaryIO, *, atts_only: bool = True) -> None:
     """Write the cells of `table`, in its order.
 
     Raises

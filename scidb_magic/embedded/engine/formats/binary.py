@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scidb_magic.embedded.engine.formats.batches import Batched
 from scidb_magic.embedded.engine.formats.convert import converted
 from scidb_magic.errors import EngineError, WireError
 from scidb_magic.wire import binary
@@ -46,7 +47,7 @@ def template(format: str, schema: Schema, short: str) -> tuple[Field, ...]:
     return fields
 
 
-def write(table: pa.Table, schema: Schema, format: str, out: BinaryIO) -> None:
+def write(table: Batched, schema: Schema, format: str, out: BinaryIO) -> None:
     """Write the cells of `table`, in its order.
 
     Raises

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-import pyarrow as pa
-
+from scidb_magic.embedded.engine.formats.batches import Batched
 from scidb_magic.embedded.engine.formats.names import Layout
 from scidb_magic.embedded.engine.formats.values import (
     Texts,
@@ -24,7 +23,7 @@ BATCH = 1 << 17
 """Cells that are turned into text at a time."""
 
 
-def write(table: pa.Table, schema: Schema, layout: Layout, out: BinaryIO) -> None:
+def write(table: Batched, schema: Schema, layout: Layout, out: BinaryIO) -> None:
     """Write the cells of `table`, in its order.
 
     Parameters

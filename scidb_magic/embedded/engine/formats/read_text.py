@@ -88,7 +88,7 @@ def read(
         row = int(twice[0])
         message = f"the cell at {{{','.join(map(str, positions[row]))}}} is there twice"
         raise import_failed(reader.failure(reader.places[row], "", message), source, schema.name)
-    return made.take(pa.array(np.delete(np.arange(len(positions)), twice))) if len(twice) else made
+    return made.take(np.delete(np.arange(len(positions)), twice)) if len(twice) else made
 
 
 class _Reader:

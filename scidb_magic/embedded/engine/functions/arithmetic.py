@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from scidb_magic.embedded.engine import sql as text
 from scidb_magic.embedded.engine.functions.table import Formula, Overload
-from scidb_magic.embedded.engine.relation import Typed
+from scidb_magic.embedded.engine.relation import PHYSICAL, Typed
 from scidb_magic.embedded.engine.types import INTEGERS, REALS, SIGNED, UNSIGNED, wrapped
 
 DIVISION_BY_ZERO = text.fail("EXECUTION", "DIVISION_BY_ZERO", "Division by zero.")
@@ -22,7 +22,8 @@ def signed(type_: str) -> str:
     return type_.removeprefix("u")
 
 
-def _plain_or_wrapped(sign: str, type_: str) -> Formula:
+def plain_or_wrapped(sign: str, type_: str) -> Formula:
+    """``+``, ``-`` or ``*`` of two integers of one type."""
     # The product of two uint64 needs 128 bits without a sign.
     wide = "UHUGEINT" if sign == "*" and type_ in UNSIGNED else "HUGEINT"
 
@@ -43,14 +44,16 @@ def _difference_of_unsigned(type_: str) -> Formula:
     return formula
 
 
-def _negative(type_: str) -> Formula:
+def negative(type_: str) -> Formula:
+    """The unary minus of an integer."""
     def formula(arguments: Sequence[Typed], wrap: bool) -> str:
         (operand,) = (argument.sql for argument in arguments)
         if (value := text.whole_value(operand)) is not None and type_ == "int64":
             return text.whole(-value)
         if wrap or type_ in UNSIGNED:
             return wrapped(f"(- CAST({operand} AS HUGEINT))", signed(type_))
-        return f"(- {operand})"
+        # DuckDB makes the minus of a constant wider where it does not fit, but not a difference.
+        return f"(CAST(0 AS {PHYSICAL[type_]}) - {operand})"
 
     return formula
 
@@ -80,15 +83,15 @@ def _real(sign: str) -> list[Overload]:
 
 
 FUNCTIONS: dict[str, list[Overload]] = {
-    "+": [*(Overload((t, t), t, _plain_or_wrapped("+", t)) for t in INTEGERS), *_real("+")],
+    "+": [*(Overload((t, t), t, plain_or_wrapped("+", t)) for t in INTEGERS), *_real("+")],
     "-": [
-        *(Overload((t, t), t, _plain_or_wrapped("-", t)) for t in SIGNED),
+        *(Overload((t, t), t, plain_or_wrapped("-", t)) for t in SIGNED),
         *(Overload((t, t), signed(t), _difference_of_unsigned(t)) for t in UNSIGNED),
         *_real("-"),
-        *(Overload((t,), signed(t), _negative(t), keeps_code=True) for t in INTEGERS),
+        *(Overload((t,), signed(t), negative(t), keeps_code=True) for t in INTEGERS),
         *(Overload((t,), t, _negative_real, keeps_code=True) for t in REALS),
     ],
-    "*": [*(Overload((t, t), t, _plain_or_wrapped("*", t)) for t in INTEGERS), *_real("*")],
+    "*": [*(Overload((t, t), t, plain_or_wrapped("*", t)) for t in INTEGERS), *_real("*")],
     "/": [*(Overload((t, t), t, _division("//", t)) for t in INTEGERS), *_real("/")],
     "%": [
         *(Overload((t, t), t, _division("%", t)) for t in INTEGERS),

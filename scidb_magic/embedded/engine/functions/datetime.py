@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from scidb_magic.embedded.engine import sql as text
-from scidb_magic.embedded.engine.functions.table import Overload
+from scidb_magic.embedded.engine.functions.arithmetic import negative, plain_or_wrapped
+from scidb_magic.embedded.engine.functions.strftime import strftime
+from scidb_magic.embedded.engine.functions.table import Formula, Overload
 from scidb_magic.embedded.engine.relation import Typed
-from scidb_magic.embedded.engine.temporal import pack, timestamp, utc
-
-_IN_WORDS = {
-    "D": "%m/%d/%y",
-    "F": "%Y-%m-%d",
-    "R": "%H:%M",
-    "T": "%H:%M:%S",
-    "h": "%b",
-    "n": "\n",
-    "t": "\t",
-    "c": "%a %b %-d %H:%M:%S %Y",
-    "x": "%m/%d/%y",
-    "X": "%H:%M:%S",
-    "r": "%I:%M:%S %p",
-    "e": "%-d",
-}
-"""Letters of C's strftime that DuckDB does not know or reads otherwise."""
+from scidb_magic.embedded.engine.temporal import pack, utc
 
 
 def _strftime(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
     seconds, format_ = (argument.sql for argument in arguments)
-    if (letters := text.unquote(format_)) is not None:
-        format_ = text.quote(re.sub("%(.)", lambda m: _IN_WORDS.get(m[1], m[0]), letters))
-    return f"strftime({timestamp(seconds)}, {format_})"
+    return strftime(seconds, format_)
 
 
-def _whole_pair(local: str) -> str:
+_SUM, _DIFFERENCE = (plain_or_wrapped(sign, "int64") for sign in "+-")
+
+
+def _pair(local: Formula) -> Formula:
     """A datetimetz, null where either half is."""
-    return f"(CASE WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {pack(local, '{1}')} END)"
+
+    def formula(arguments: Sequence[Typed], wrap: bool) -> str:
+        time, offset = (argument.sql for argument in arguments)
+        missing = f"{time} IS NULL OR {offset} IS NULL"
+        return f"(CASE WHEN NOT ({missing}) THEN {pack(local(arguments, wrap), offset)} END)"
+
+    return formula
 
 
 _DAY = "CAST((({0} % 604800 + 604800) // 86400 + 4) % 7 AS UTINYINT)"
@@ -44,18 +35,18 @@ _HOUR = "CAST(({0} % 86400 + 86400) // 3600 % 24 AS UTINYINT)"
 _LOCAL = '({0})."time"'
 
 FUNCTIONS: dict[str, list[Overload]] = {
-    "+": [Overload(("datetime", "int64"), "datetime", "({0} + {1})")],
+    "+": [Overload(("datetime", "int64"), "datetime", _SUM)],
     "-": [
-        Overload(("datetime", "int64"), "datetime", "({0} - {1})"),
-        Overload(("datetime", "datetime"), "int64", "({0} - {1})"),
-        Overload(("datetime",), "datetime", "(- {0})", keeps_code=True),
+        Overload(("datetime", "int64"), "datetime", _DIFFERENCE),
+        Overload(("datetime", "datetime"), "int64", _DIFFERENCE),
+        Overload(("datetime",), "datetime", negative("int64"), keeps_code=True),
     ],
     "strftime": [Overload(("datetime", "string"), "string", _strftime)],
     "togmt": [Overload(("datetimetz",), "datetime", lambda arguments, _: utc(arguments[0].sql))],
     "strip_offset": [Overload(("datetimetz",), "datetime", f"({_LOCAL})")],
     "get_offset": [Overload(("datetimetz",), "int64", '({0}."offset")')],
-    "append_offset": [Overload(("datetime", "int64"), "datetimetz", _whole_pair("{0}"))],
-    "apply_offset": [Overload(("datetime", "int64"), "datetimetz", _whole_pair("({0} + {1})"))],
+    "append_offset": [Overload(("datetime", "int64"), "datetimetz", _pair(lambda arguments, _: arguments[0].sql))],
+    "apply_offset": [Overload(("datetime", "int64"), "datetimetz", _pair(_SUM))],
     "day_of_week": [
         Overload(("datetime",), "uint8", _DAY),
         Overload(("datetimetz",), "uint8", _DAY.replace("{0}", _LOCAL)),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scidb_magic.embedded.engine import sql as text
 from scidb_magic.embedded.engine.functions.table import Overload
-from scidb_magic.embedded.engine.relation import PHYSICAL
+from scidb_magic.embedded.engine.relation import PHYSICAL, Typed
+from scidb_magic.errors import EngineError
 
 _OUT_OF_RANGE = text.fail("INTERNAL", "UNKNOWN_ERROR", "The start of substr is not within the string.")
-_TIMES = "(CASE WHEN {1} < 1 THEN repeat({0}, 0) ELSE repeat({0}, {1}) END)"
+_LONGEST = 100 * 2**20
+_TOO_LONG = text.fail("NO_MEMORY", "CANT_ALLOCATE_MEMORY", "A string may not be longer than 100 MB.")
+_MOST = f"({_LONGEST} // greatest(strlen({{0}}), 1))"
+_TIMES = (
+    f"(CASE WHEN {{1}} <= {_MOST} THEN repeat({{0}}, least(greatest({{1}}, 0), {_MOST}))"
+    f" WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {_TOO_LONG} END)"
+)
+"""DuckDB folds constants while it plans, in any branch, without a look at its memory limit: hence `least`."""
+
 _FIRST_BYTE = (
     "(CASE WHEN {0} IS NOT NULL THEN coalesce(TRY_CAST('0x' || left(hex({0}), 2) AS UTINYINT), 0) END)"
 )
@@ -42,6 +53,48 @@ def _dcast(type_: str, pattern: str) -> Overload:
     return Overload(("string", type_), type_, f"coalesce({read}, {{1}})", keeps_code=True, code_of=1)
 
 
+_NO_FORMAT = text.fail("EXECUTION", "ILLEGAL_OPERATION", "Illegal operation: this is no format of a double.")
+_ONE_DOUBLE = r"([^%]|%%)*(%[-+ 0#]*\d{0,3}(\.\d{1,3})?[aAeEfFgG]([^%]|%%)*)?"
+_FORMAT = (
+    (
+        f"(CASE WHEN {{0}} IS NOT NULL AND regexp_full_match({{1}}, {text.quote(_ONE_DOUBLE)}, 's')"
+        f" THEN printf({{1}}, {{0}}) WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {_NO_FORMAT} END)"
+    )
+    .replace("{0,3}", "{{0,3}}")
+    .replace("{1,3}", "{{1,3}}")
+)
+
+_NO_PATTERN = ("EXECUTION", "ILLEGAL_OPERATION", "Illegal operation: this is no regular expression.")
+
+
+def _regex(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
+    """DuckDB reads a pattern that is written out when it plans, and then a wrong one cannot be caught."""
+    pattern = text.unquote(arguments[1].sql)
+    if pattern is not None:
+        if not _is_pattern(pattern):
+            raise EngineError(*_NO_PATTERN)
+        return f"regexp_full_match({arguments[0].sql}, {arguments[1].sql}, 's')"
+    # Bound to a name, for TRY takes nothing that may raise by `error`.
+    checked = (
+        "(list_transform([{1}], lambda r: CASE WHEN r IS NULL THEN NULL"
+        f" WHEN TRY(regexp_matches('', r)) IS NULL THEN {text.fail(*_NO_PATTERN)}"
+        " ELSE regexp_full_match({0}, r, 's') END)[1])"
+    )
+    return checked.format(*(argument.sql for argument in arguments))
+
+
+def _is_pattern(pattern: str) -> bool:
+    """Whether RE2, which DuckDB and Arrow both use, can read it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 FUNCTIONS: dict[str, list[Overload]] = {
     "+": [Overload(("string", "string"), "string", "({0} || {1})")],
     "*": [
@@ -52,8 +105,8 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "strlen": [Overload(("string",), "int32", "CAST(strlen({0}) AS INTEGER)")],
     "substr": [Overload(("string", "int32", "int32"), "string", _SUBSTRING)],
     "strchar": [Overload(("string",), "char", _FIRST_BYTE)],
-    "regex": [Overload(("string", "string"), "bool", "regexp_full_match({0}, {1}, 's')")],
-    "format": [Overload(("double", "string"), "string", "printf({1}, {0})")],
+    "regex": [Overload(("string", "string"), "bool", _regex)],
+    "format": [Overload(("double", "string"), "string", _FORMAT)],
     "string": [
         Overload(("double", "int64"), "string", _digits(15), keeps_code=True),
         Overload(("float", "int64"), "string", _digits(6), keeps_code=True),

@@ -1,21 +1,25 @@
 """The table of operators: one name, one rule.
 
     build.py        build
-    select.py       scan apply filter project between cross_between limit
+    select.py       scan apply filter project between cross_between bernoulli limit
+    substitute.py   substitute
     cast.py         cast
     aggregate.py    aggregate
     redimension.py  redimension
-    window.py       window
+    window.py       window; dense_window.py  the same on NumPy
     join.py         cross_join join
+    equi_join.py    equi_join grouped_aggregate
     shape.py        subarray slice transpose unpack flatten unfold repart reshape regrid xgrid
     running.py      cumulate variable_window quantile
     order.py        sort uniq rank avg_rank merge index_lookup
+    matrices.py     gemm gesvd spgemm
     io.py           input save consume
     aio.py          aio_input aio_save
-    arrays.py       create_array store insert append delete remove rename remove_versions
+    arrays.py       create_array store insert delete add_attributes remove rename remove_versions
     about.py        show versions dimensions attributes
-    server.py       list help cancel load_library
-    macros.py       load discard op_count op_sum …
+    summarize.py    summarize
+    server.py       list help echo cancel load_library
+    macros.py       append load discard op_count op_sum …
 
 `operator` says what a row of the table is, `signature` how arguments are matched, `kinds` what they
 stand for. A new operator is a rule and a row in the ``OPERATORS`` of one of these files.
@@ -30,14 +34,18 @@ from scidb_magic.embedded.engine.operators import (
     arrays,
     build,
     cast,
+    equi_join,
     io,
     join,
+    matrices,
     order,
     redimension,
     running,
     select,
     server,
     shape,
+    substitute,
+    summarize,
     window,
 )
 from scidb_magic.embedded.engine.operators.macros import MACROS
@@ -52,14 +60,18 @@ OPERATORS: dict[str, Operator] = {
         arrays,
         build,
         cast,
+        equi_join,
         io,
         join,
+        matrices,
         order,
         redimension,
         running,
         select,
         server,
         shape,
+        substitute,
+        summarize,
         window,
     )
     for row in module.OPERATORS

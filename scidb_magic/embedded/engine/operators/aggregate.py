@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.columns import Axis, Cell, axes, like
-from scidb_magic.embedded.engine.errors import duplicate_attribute
+from scidb_magic.embedded.engine.errors import duplicate_attribute, not_positive
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
@@ -56,6 +56,8 @@ def _rechunked(groups: list[Axis], chunks: Sequence[int]) -> list[Axis]:
             "NUM_CHUNKSIZES_NOT_MATCH_NUM_DIMS",
             "In aggregate, the number of specified chunk sizes (if any) must match the number of dimensions.",
         )
+    if min(chunks) <= 0:
+        raise not_positive("chunk", "INFER_SCHEMA")
     return [
         replace(axis, dimension=replace(axis.dimension, chunk=chunk))
         for axis, chunk in zip(groups, chunks, strict=True)

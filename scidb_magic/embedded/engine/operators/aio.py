@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
 
 _CHUNK = 10_000_000
+_WIDEST = 100_000
 _EVERYWHERE = -1
 """As an instance: each reads a file of that name of its own."""
 
@@ -89,6 +90,8 @@ def aio_input(context: Context, args: Arguments) -> Relation:
     width = args.value("num_attributes")
     if width is None:
         raise _refused("num_attributes was not provided")
+    if width > _WIDEST:
+        raise _refused(f"num_attributes must not be over {_WIDEST}")
     lines = _Lines(
         _sources(args),
         _positive("num_attributes", width),

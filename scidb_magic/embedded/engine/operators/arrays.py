@@ -10,16 +10,19 @@ from scidb_magic.embedded.engine.chunks import sized, taken
 from scidb_magic.embedded.engine.columns import axes, cells, columns, number, with_codes
 from scidb_magic.embedded.engine.errors import (
     array_already_exists,
+    duplicate_attribute,
     version_does_not_exist,
+    wrong_parameter,
 )
 from scidb_magic.embedded.engine.operators.checks import raising
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import NOTHING, Change, Effect, operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
+from scidb_magic.embedded.engine.parser import parse_expression
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
-from scidb_magic.wire.schema import Dimension, Schema
+from scidb_magic.wire.schema import Attribute, Dimension, Schema
 
 if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
@@ -132,6 +135,47 @@ def delete(context: Context, args: Arguments) -> Change:
     return Change(replace(old, schema=schema), lambda run: _store(run, array, rest, schema))
 
 
+def add_attributes(context: Context, args: Arguments) -> Change:
+    """The array gets more attributes; its cells have their defaults in them."""
+    array: Array = args.value("array_name")
+    declared = args.one("schema")
+    added = declared.value.schema.attributes
+    if not declared.value.schema.is_dataframe:
+        raise wrong_parameter("a list of attributes without dimensions", declared.span)
+    taken_names = {each.name for each in array.schema.attributes}
+    taken_names |= {each.name for each in array.schema.dimensions}
+    for attribute in added:
+        if attribute.name in taken_names:
+            raise duplicate_attribute(attribute.name, declared.span)
+        taken_names.add(attribute.name)
+    schema = replace(array.schema, attributes=(*array.schema.attributes, *added))
+    defaults = [_default(context, attribute) for attribute in added]
+
+    def perform(execution: Execution) -> None:
+        widened = execution.catalogue.widen(array, schema, defaults)
+        if widened.versions:
+            _store(execution, widened, widened.relation(widened.versions[-1]), schema)
+
+    return Change(Relation(schema, "SELECT 0 WHERE false"), perform)
+
+
+_ZEROS = {
+    "string": "''",
+    "bool": "false",
+    "binary": "''::BLOB",
+    "datetimetz": "{'time': 0, 'offset': 0}",
+}
+"""What an attribute that cannot be null holds where nothing was given; all other types hold 0."""
+
+
+def _default(context: Context, attribute: Attribute) -> str:
+    """SQL of an attribute's default."""
+    if attribute.default is not None:
+        written = context.compile(parse_expression(attribute.default))
+        return convert(written, attribute.type).sql
+    return "NULL" if attribute.nullable else _ZEROS.get(attribute.type, "0")
+
+
 def _store(execution: Execution, array: Array, source: Relation, schema: Schema) -> None:
     execution.catalogue.store(array, source, schema)
 
@@ -207,7 +251,8 @@ OPERATORS = (
     ),
     operator("store", "<input> <new_array_name>", store, effect=Effect.UPDATE, targets=(1,)),
     operator("insert", "<input> <array_name>", insert, effect=Effect.UPDATE, targets=(1,)),
-    operator("append", "<input> <array_name> <dimension_name>?", append, effect=Effect.UPDATE, targets=(1,)),
+    operator("_append", "<input> <array_name> <dimension_name>?", append, effect=Effect.UPDATE, targets=(1,)),
+    operator("add_attributes", "<array_name> <schema>", add_attributes, effect=Effect.UPDATE, targets=(0,)),
     operator("delete", "<array_name> <expression>", delete, effect=Effect.UPDATE, targets=(0,)),
     operator("remove", "<array_name>", remove, effect=Effect.DDL, targets=(0,)),
     operator("rename", "<array_name> <new_array_name>", rename, effect=Effect.DDL, targets=(0, 1)),

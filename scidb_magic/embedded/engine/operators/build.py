@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.chunks import sized
 from scidb_magic.embedded.engine.columns import Axis, Cell, axes, number, relation
+from scidb_magic.embedded.engine.errors import wrong_parameter
 from scidb_magic.embedded.engine.formats import array_literal
 from scidb_magic.embedded.engine.operators.checks import without_nulls
 from scidb_magic.embedded.engine.operators.kinds import Declared
@@ -42,7 +43,10 @@ def build(context: Context, args: Arguments) -> Relation:
         )
     expression = args.one("expression")
     if args.value("literal", False):
-        return _literal(context, schema, context.constant(expression.node, "string"))
+        written = context.constant(expression.node, "string")
+        if written is None:
+            raise wrong_parameter("constant with type string that is not null", expression.span)
+        return _literal(context, schema, written)
     return _computed(context, args, schema)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from scidb_magic.embedded.engine.ast import Literal
 from scidb_magic.embedded.engine.chunks import sized
 from scidb_magic.embedded.engine.errors import wrong_parameter
-from scidb_magic.embedded.engine.formats import READABLE, names, read, write
+from scidb_magic.embedded.engine.formats import READABLE, is_by_rows, names, read, write
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
@@ -111,17 +113,45 @@ def saved(
     """The cells of `source` into a file, of no more than `limit` MB."""
     names.layout(format_)  # refuses an unknown format before the query is run
 
+    most = None if limit is None or limit < 0 else limit * 2**20
+
     def perform(execution: Execution) -> None:
-        table = execution.table(source)
-        with execution.files.writer(name) as out:
-            write(table, source.schema, format_, out, atts_only=atts_only)
-            size = out.tell()
-        if limit is not None and limit >= 0 and size > limit * 2**20:
+        cells = execution.batches(source) if is_by_rows(format_) else execution.table(source)
+        try:
+            with Path(os.devnull).open("wb") if name == _NOTHING else execution.files.writer(name) as out:
+                write(cells, source.schema, format_, _bounded(out, most), atts_only=atts_only)
+        except OSError as error:
             raise EngineError(
-                "ARRAY_WRITER", "ILLEGAL_OPERATION", f"Illegal operation: result size exceeds {limit} MB."
-            )
+                "ARRAY_WRITER", "FILE_WRITE_ERROR", f"Cannot write file '{name}': {error.strerror}."
+            ) from error
 
     return Change(source, perform)
+
+
+def _bounded(out: BinaryIO, most: int | None) -> BinaryIO:
+    """`out`, which raises as soon as more than `most` bytes are written to it."""
+    return out if most is None else cast(BinaryIO, _Bounded(out, most))
+
+
+class _Bounded:
+    closed = False
+
+    def __init__(self, out: BinaryIO, most: int) -> None:
+        self._out = out
+        self._most = self._left = most
+
+    def write(self, piece: bytes) -> int:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise EngineError(
+                "ARRAY_WRITER",
+                "ILLEGAL_OPERATION",
+                f"Illegal operation: result size exceeds {self._most // 2**20} MB.",
+            )
+        return self._out.write(piece)
+
+    def flush(self) -> None:
+        self._out.flush()
 
 
 def consume(context: Context, args: Arguments) -> Change:

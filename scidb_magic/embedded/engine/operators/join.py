@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.columns import Axis, axes, cells, relation
+from scidb_magic.embedded.engine.errors import illegal_operation
 from scidb_magic.embedded.engine.operators.kinds import Field
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
@@ -14,6 +15,9 @@ from scidb_magic.wire.schema import Dimension
 
 if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
+
+_MOST_DIMENSIONS = 100
+"""As many as SciDB's documentation promises."""
 
 
 def cross_join(context: Context, args: Arguments) -> Relation:
@@ -27,7 +31,10 @@ def cross_join(context: Context, args: Arguments) -> Relation:
     _check_pairs(left, right, pairs)
     rest = [axis for k, axis in enumerate(axes(right, "r.")) if k not in pairs.values()]
     conditions = " AND ".join(f"l.d{mine} = r.d{theirs}" for mine, theirs in pairs.items())
-    return _joined(left, right, [*axes(left, "l."), *rest], conditions)
+    every = [*axes(left, "l."), *rest]
+    if len(every) > _MOST_DIMENSIONS:
+        raise illegal_operation(f"an array has no more than {_MOST_DIMENSIONS} dimensions.")
+    return _joined(left, right, every, conditions)
 
 
 def _pair(first: Field, second: Field) -> tuple[int, int]:
@@ -117,5 +124,5 @@ def _names(dimensions: tuple[Dimension, ...]) -> str:
 
 OPERATORS = (
     operator("cross_join", "<input> <input> ( <dimension_name> <dimension_name> )*", cross_join),
-    operator("join", "<input> <input>", join),
+    operator("join", "<input> <input>", join, frames=False),
 )

@@ -8,10 +8,11 @@ array_name             `Array` of the catalogue, which must exist
 new_array_name         name (str) of an array that may exist or not
 schema                 `Declared`: a schema, or that of a named array
 expression             the node, to be compiled by the rule
-constant:type          Python value, None for null
+constant:type          Python value; None for null where that has a meaning (`_MAY_BE_NULL`)
 constants:type         list of them: one value or a list in parentheses
 attribute_name         `Field`: where the inputs have it
 dimension_name         the same
+column_name            `Cell`: an attribute of the first input, or a dimension as one
 aggregate_call         `Aggregate`, compiled over the first input
 new_name               a name (str) that the operator gives to something
 old_and_new_name       pair of references
@@ -37,8 +38,11 @@ from scidb_magic.embedded.engine.ast import (
     SchemaLiteral,
     Star,
     children,
+    whole,
 )
 from scidb_magic.embedded.engine.catalogue import Array
+from scidb_magic.embedded.engine.columns import Cell, axes, cells, coordinate
+from scidb_magic.embedded.engine.errors import wrong_parameter
 from scidb_magic.embedded.engine.operators.signature import Arguments, Mismatch, Slot
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.wire.schema import Schema
@@ -47,6 +51,9 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.aggregates import Aggregate
     from scidb_magic.embedded.engine.planner import Context
 
+
+_MAY_BE_NULL = frozenset({"corner", "count", "offset"})
+"""Names of the constants for which null means: no bound."""
 
 _EVERYTHING = frozenset({"low", "high", "overlap", "chunk"})
 
@@ -138,7 +145,10 @@ def _expression(context: Context, slot: Slot, node: Node, before: Arguments) -> 
 def _constant(context: Context, slot: Slot, node: Node, before: Arguments) -> Any:
     if isinstance(node, Alias) or not is_constant(node):
         raise Mismatch(f"constant with type {slot.type}")
-    return context.constant(node, slot.type)
+    value = context.constant(node, slot.type)
+    if value is None and slot.name not in _MAY_BE_NULL:
+        raise wrong_parameter(f"constant with type {slot.type} that is not null", whole(node))
+    return value
 
 
 def _constants(context: Context, slot: Slot, node: Node, before: Arguments) -> list[Any]:
@@ -152,6 +162,16 @@ def _attribute(context: Context, slot: Slot, node: Node, before: Arguments) -> F
 
 def _dimension(context: Context, slot: Slot, node: Node, before: Arguments) -> Field:
     return _field("dimension", node, before)
+
+
+def _column(context: Context, slot: Slot, node: Node, before: Arguments) -> Cell:
+    source: Relation = before.values("input")[0]
+    if isinstance(node, Reference) and node.version is None:
+        for position in positions(source, "attribute", node):
+            return cells(source)[position]
+        for position in positions(source, "dimension", node):
+            return coordinate(axes(source)[position])
+    raise Mismatch("attribute or dimension name")
 
 
 def _field(what: str, node: Node, before: Arguments) -> Field:
@@ -221,6 +241,7 @@ KINDS: dict[str, Resolve] = {
     "constants": _constants,
     "attribute_name": _attribute,
     "dimension_name": _dimension,
+    "column_name": _column,
     "aggregate_call": _aggregate,
     "new_name": _new_name,
     "old_and_new_name": _old_and_new_name,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scidb_magic.embedded.engine.ast import Call, Literal, Star
+from scidb_magic.embedded.engine.ast import Alias, Call, Literal, Node, Reference, SchemaLiteral, Star
+from scidb_magic.embedded.engine.operators.kinds import parts
 from scidb_magic.errors import EngineError
+from scidb_magic.wire.schema import Attribute, Dimension, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,65 @@ def _distinct(call: Call) -> Call:
     return _total("count")(replace(call, args=(Call("uniq", (sorted_,), call.span, call.whole),)))
 
 
+def _range(call: Call) -> Call:
+    """``op_range(A, a)`` is the largest value minus the smallest one."""
+    source, attribute = call.args
+    ends = tuple(Call(name, (attribute,), call.span, call.whole) for name in ("max", "min"))
+    both = Call("aggregate", (source, *map(_named, ends)), call.span, call.whole)
+    high, low, found = (Reference(name, call.span) for name in ("max", "min", "range"))
+    width = Call("apply", (both, found, Call("-", (high, low), call.span, call.whole)), call.span, call.whole)
+    return replace(call, name="project", args=(width, found))
+
+
+def _named(call: Call) -> Alias:
+    return Alias(call, call.name, call.span)
+
+
+def _now(call: Call) -> Call:
+    """``op_now()`` is one cell with the server's time."""
+    dimension = Dimension("i", 0, 0, 0, 1)
+    schema = Schema((Attribute("now", "datetime"),), (dimension,))
+    given = (frozenset({"low", "high", "overlap", "chunk"}),)
+    moment = Call("now", (), call.span, call.whole)
+    return replace(call, name="build", args=(SchemaLiteral(schema, call.span, given), moment))
+
+
+def _version(call: Call) -> Call:
+    """``op_scidbversion()`` is the numbers of the server's version."""
+    listed = Call("list", (Literal("libraries", "string", call.span),), call.span, call.whole)
+    numbers = (Reference(name, call.span) for name in ("major", "minor", "patch", "build"))
+    return replace(call, name="project", args=(listed, *numbers))
+
+
+def _extreme(sign: str) -> Callable[[Call], Call]:
+    """``func_max(a, b)`` is ``iif(a > b, a, b)``."""
+
+    def rewrite(call: Call) -> Call:
+        return replace(call, name="iif", args=(Call(sign, call.args, call.span, call.whole), *call.args))
+
+    return rewrite
+
+
+def _to(name: str) -> Callable[[Call], Call]:
+    return lambda call: replace(call, name=name)
+
+
+def _redistribute(call: Call) -> Call:
+    """``redistribute(A, distribution)``: on one machine the cells are where they are."""
+    return replace(call, name="scan", args=call.args[:1])
+
+
+def in_expression(node: Node) -> Node:
+    """`node` with every macro in it rewritten."""
+    if not any(isinstance(part, Call) and part.name.lower() in MACROS for part in parts(node)):
+        return node
+    if not isinstance(node, Call):
+        return node
+    call = replace(node, args=tuple(in_expression(arg) for arg in node.args))
+    macro = MACROS.get(call.name.lower())
+    return call if macro is None else macro.expand(call, outermost=False)
+
+
 def _discard(call: Call) -> Call:
     """``discard(A, a, …)`` is ``project(A, a, …, inverse: true)``."""
     inverse = ("inverse", Literal(True, "bool", call.span))
@@ -85,6 +146,7 @@ def _discard(call: Call) -> Call:
 MACROS: dict[str, Macro] = {
     macro.name: macro
     for macro in (
+        Macro("append", "append(src_array,dst_array,optional_dim_name)", _to("_append"), 2, 3),
         Macro("discard", "discard(input_array,attr0,dot_dot_dot_attrN)", _discard, 1, None, outermost=True),
         Macro(
             "load",
@@ -94,13 +156,19 @@ MACROS: dict[str, Macro] = {
             None,
             outermost=True,
         ),
+        Macro("func_max", "func_max(_FIRST_,_SECOND_)", _extreme(">"), 2, 2),
+        Macro("func_min", "func_min(_FIRST_,_SECOND_)", _extreme("<"), 2, 2),
         Macro("op_avg", "op_avg(_ARRAY_,_ATTR_)", _total("avg"), 2, 2),
         Macro("op_count", "op_count(_ARRAY_)", _total("count"), 1, 1),
         Macro("op_distinct_count", "op_distinct_count(_ARRAY_,_ATTR_)", _distinct, 2, 2),
         Macro("op_max", "op_max(_ARRAY_,_ATTR_)", _total("max"), 2, 2),
         Macro("op_min", "op_min(_ARRAY_,_ATTR_)", _total("min"), 2, 2),
+        Macro("op_now", "op_now()", _now, 0, 0),
+        Macro("op_range", "op_range(_ARRAY_,_ATTR_)", _range, 2, 2),
+        Macro("op_scidbversion", "op_scidbversion()", _version, 0, 0),
         Macro("op_stdev", "op_stdev(_ARRAY_,_ATTR_)", _total("stdev"), 2, 2),
         Macro("op_sum", "op_sum(_ARRAY_,_ATTR_)", _total("sum"), 2, 2),
+        Macro("redistribute", "redistribute(_ARRAY_,_DISTRIB_)", _redistribute, 2, 2),
     )
 }
 """Name -> macro, names in lower case."""

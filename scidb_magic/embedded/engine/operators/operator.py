@@ -67,6 +67,8 @@ class Operator:
         Which positional arguments (from the end where negative) name arrays that it changes.
     flat : bool
         Pairs may be written as ``(name, value)``; the parentheses mean nothing.
+    frames : bool
+        Whether an input may be a data frame, whose cells have no places that would mean anything.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Operator:
     effect: Effect = Effect.READ
     targets: tuple[int, ...] = ()
     flat: bool = False
+    frames: bool = True
 
 
 def operator(
@@ -86,6 +89,7 @@ def operator(
     effect: Effect = Effect.READ,
     targets: tuple[int, ...] = (),
     flat: bool = False,
+    frames: bool = True,
 ) -> Operator:
     """A row of the table; `pattern` and `keywords` as in `Signature.parse`."""
-    return Operator(name, Signature.parse(pattern, **(keywords or {})), rule, effect, targets, flat)
+    return Operator(name, Signature.parse(pattern, **(keywords or {})), rule, effect, targets, flat, frames)

@@ -181,7 +181,7 @@ OPERATORS = (
         sort,
         keywords={"chunk_size": "<constant:int64>"},
     ),
-    operator("uniq", "<input>", uniq, keywords={"chunk_size": "<constant:int64>"}),
+    operator("uniq", "<input>", uniq, keywords={"chunk_size": "<constant:int64>"}, frames=False),
     operator("rank", "<input> <attribute_name>? <dimension_name>*", rank),
     operator("avg_rank", "<input> <attribute_name>? <dimension_name>*", avg_rank),
     operator("merge", "<input> <input>", merge),

@@ -248,6 +248,7 @@ def _result(source: Relation, found: Sequence[Axis], kept: Sequence[Cell], tail:
 
 
 OPERATORS = (
+    operator("faster_redimension", "<input> <schema>", redimension),
     operator(
         "redimension",
         "<input> <schema> strict=<constant:bool>? <aggregate_call>*",

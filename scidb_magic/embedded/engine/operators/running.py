@@ -94,11 +94,12 @@ def quantile(context: Context, args: Arguments) -> Relation:
 
 
 OPERATORS = (
-    operator("cumulate", "<input> <aggregate_call>+ <dimension_name>?", cumulate),
+    operator("cumulate", "<input> <aggregate_call>+ <dimension_name>?", cumulate, frames=False),
     operator(
         "variable_window",
         "<input> <dimension_name> preceding=<constant:int64> following=<constant:int64> <aggregate_call>+",
         variable_window,
+        frames=False,
     ),
     operator("quantile", "<input> <constant:uint32> ( <attribute_name> <dimension_name>* )?", quantile),
 )

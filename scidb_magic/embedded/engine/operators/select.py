@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,24 @@ def cross_between(context: Context, args: Arguments) -> Relation:
     return replace(kept, schema=replace(kept.schema, emptyable=True))
 
 
+def bernoulli(context: Context, args: Arguments) -> Relation:
+    """Each cell with a probability, apart from the others; the same cells for the same seed.
+
+    Which ones they are SciDB's own generator decides otherwise.
+    """
+    source: Relation = args.value("input")
+    probability, seed = args.value("probability"), args.value("seed")
+    if seed is not None and seed < 0:
+        raise EngineError("OPERATOR", "OP_SAMPLE_ERROR1", "The seed must not be negative.")
+    if not 0.0 < probability <= 1.0:
+        raise EngineError(
+            "OPERATOR", "OP_SAMPLE_ERROR2", "The probability must be greater than 0 and at most 1."
+        )
+    seed = random.getrandbits(62) if seed is None else seed
+    place = ", ".join(f"d{k}" for k in range(len(source.schema.dimensions)))
+    return emptied(source, f"hash({place}, {seed}::BIGINT) <= {probability!r}::DOUBLE * {2**64 - 1}")
+
+
 def limit(context: Context, args: Arguments) -> Relation:
     """The first cells in SciDB's order; none at all where the input cannot have empty cells.
 
@@ -149,8 +168,11 @@ OPERATORS = (
     operator(
         "project", "<input> <attribute_name>+", project, keywords={"inverse": "<constant:bool>"}, flat=True
     ),
-    operator("between", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", between),
-    operator("cross_between", "<input> <input>", cross_between),
+    operator(
+        "between", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", between, frames=False
+    ),
+    operator("cross_between", "<input> <input>", cross_between, frames=False),
+    operator("bernoulli", "<input> probability=<constant:double> seed=<constant:int64>?", bernoulli),
     operator(
         "limit",
         "<input> count=<constant:uint64>? offset=<constant:uint64>?",

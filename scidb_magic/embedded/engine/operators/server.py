@@ -1,4 +1,4 @@
-"""Operators that tell about the server: ``list``, ``help``, ``cancel``, ``load_library``."""
+"""Operators that are about the server: ``list help echo cancel load_library``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scidb_magic.embedded.engine.aggregates import AGGREGATES
 from scidb_magic.embedded.engine.bounds import BOUNDS
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array
+from scidb_magic.embedded.engine.errors import illegal_operation
 from scidb_magic.embedded.engine.functions import profiles
 from scidb_magic.embedded.engine.operators.operator import NOTHING, Change, Effect, operator
 from scidb_magic.embedded.engine.operators.rows import rows
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
 
 _LIBRARY = "scidb"
+_PLUGINS = {
+    "aio_input": "accelerated_io_tools",
+    "aio_save": "accelerated_io_tools",
+    "dcast": "accelerated_io_tools",
+    "equi_join": "equi_join",
+    "faster_redimension": "faster_redimension",
+    "gemm": "dense_linear_algebra",
+    "gesvd": "dense_linear_algebra",
+    "grouped_aggregate": "grouped_aggregate",
+    "spgemm": "linear_algebra",
+}
 _Row = tuple[Any, ...]
 
 
@@ -58,12 +70,13 @@ def _queries(context: Context, args: Arguments) -> Iterable[_Row]:
 
 
 def _operators(context: Context, args: Arguments) -> Iterable[_Row]:
-    return [(name, _library(name)) for name in sorted(context.services.operators)]
+    shown = (name for name in sorted(context.services.operators) if not name.startswith("_"))
+    return [(name, _library(name)) for name in shown]
 
 
 def _library(name: str) -> str:
     """Where SciDB has an operator or function from."""
-    return "accelerated_io_tools" if name in ("aio_input", "aio_save", "dcast") else _LIBRARY
+    return _PLUGINS.get(name, _LIBRARY)
 
 
 def _functions(context: Context, args: Arguments) -> Iterable[_Row]:
@@ -141,7 +154,7 @@ _LISTS: dict[str, _Listing] = {
     ),
     "types": _Listing(
         f"not empty types<name:string NOT NULL,library:string NOT NULL> {_NUMBERED}",
-        lambda context, args: [(name, _LIBRARY) for name in sorted(PHYSICAL)],
+        lambda context, args: [(name, _LIBRARY) for name in sorted([*PHYSICAL, "indicator", "void"])],
         "hashed",
     ),
     "users": _Listing(
@@ -181,6 +194,19 @@ def cancel(context: Context, args: Arguments) -> Change:
     return Change(NOTHING, perform)
 
 
+def echo(context: Context, args: Arguments) -> Relation:
+    """The text that was given."""
+    schema = "not empty Echo<text:string NOT NULL> [i=0:0:0:1]"
+    return rows(context, schema, [(args.value("text"),)])
+
+
+def mquery(context: Context, args: Arguments) -> Relation:
+    """Several changes as one transaction; not here."""
+    raise illegal_operation(
+        "mquery() is not available in the embedded server; send its statements one by one.", "QPROC"
+    )
+
+
 def load_library(context: Context, args: Arguments) -> Change:
     """Accepted, and nothing happens: everything that is there is there from the start."""
     return Change(NOTHING, lambda execution: None)
@@ -190,5 +216,8 @@ OPERATORS = (
     operator("list", "what=<constant:string>? versions=<constant:bool>?", list_),
     operator("help", "name=<constant:string>?", help_),
     operator("cancel", "query=<constant:string>", cancel, effect=Effect.DDL),
+    operator("echo", "text=<constant:string>", echo),
+    operator("mquery", "<operand>+", mquery, effect=Effect.UPDATE),
     operator("load_library", "library=<constant:string>", load_library, effect=Effect.DDL),
+    operator("unload_library", "library=<constant:string>", load_library, effect=Effect.DDL),
 )

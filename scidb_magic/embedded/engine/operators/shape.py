@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from scidb_magic.embedded.engine.chunks import sized
-from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, chunk_order, like, number
+from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, chunk_order, coordinate, like, number
 from scidb_magic.embedded.engine.errors import duplicate_dimension, not_positive
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
+from scidb_magic.embedded.engine.operators.checks import raising
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.select import corners
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.errors import EngineError
-from scidb_magic.wire.schema import DATAFRAME_DIMENSIONS, Attribute, Dimension, Schema
+from scidb_magic.wire.schema import DATAFRAME_DIMENSIONS, MAX_COORDINATE, Attribute, Dimension, Schema
 
 if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
@@ -47,20 +48,27 @@ def subarray(context: Context, args: Arguments) -> Relation:
 def slice_(context: Context, args: Arguments) -> Relation:
     """The cells at fixed coordinates along some dimensions, without these."""
     source: Relation = args.value("input")
-    fixed: dict[int, int] = {}
-    for field, value in zip(args.values("dimension_name"), args.values("place"), strict=True):
-        if field.position in fixed:
-            raise EngineError(
-                "INFER_SCHEMA", "OP_SLICE_ERROR3", "A dimension stands more than once in slice.", None
-            )
-        fixed[field.position] = value
-    kept = [axis for k, axis in enumerate(axes(source)) if k not in fixed]
-    if not kept:
+    fields, places = args.values("dimension_name"), args.values("place")
+    if len(fields) >= len(source.schema.dimensions):
         raise EngineError(
-            "INFER_SCHEMA", "OP_SLICE_ERROR2", "One dimension at least has to be left by slice."
+            "INFER_SCHEMA", "OP_SLICE_ERROR1", "One dimension at least has to be left by slice."
         )
+    fixed = dict(zip((field.position for field in fields), places, strict=True))
+    if len(fixed) < len(fields):
+        raise duplicate_dimension(fields[0].name, args.all("dimension_name")[0].span)
+    kept = [axis for k, axis in enumerate(axes(source)) if k not in fixed]
+    if any(not _reaches(source.schema.dimensions[k], value) for k, value in fixed.items()):
+        return context.source(opened(source, kept, cells(source), "").schema, _no_slice, distribution=None)
     where = " AND ".join(f"d{k} = {number(value)}" for k, value in fixed.items())
     return opened(source, kept, cells(source), f"FROM ({source.sql}) WHERE {where}")
+
+
+def _reaches(dimension: Dimension, place: int) -> bool:
+    return dimension.low <= place and (dimension.high is None or place <= dimension.high)
+
+
+def _no_slice() -> NoReturn:
+    raise EngineError("EXECUTION", "OP_SLICE_ERROR2", "A coordinate of slice is out of bounds.")
 
 
 def transpose(context: Context, args: Arguments) -> Relation:
@@ -121,10 +129,24 @@ def repart(context: Context, args: Arguments) -> Relation:
             f"Dimension counts for operator 'repart' do not match:  {len(mine)} != {len(theirs)}.",
         )
     found = [
-        replace(axis, dimension=_parted(axis.dimension, wanted, given), qualifiers=frozenset())
+        _within(axis, _parted(axis.dimension, wanted, given))
         for axis, wanted, given in zip(axes(source), theirs, target.given, strict=True)
     ]
     return replace(like(source, found, cells(source), f"FROM ({source.sql})"), distribution=None)
+
+
+def _within(axis: Axis, target: Dimension) -> Axis:
+    """The axis as `target`, raising at a cell beyond its end."""
+    sql, end = axis.sql, axis.dimension.high
+    if target.high is not None and (end is None or end > target.high):
+        beyond = raising(
+            "OPERATOR",
+            "INVALID_REDIMENSION_POSITION",
+            f"The coordinate {{}} of dimension '{target.name}' is not valid in the destination array.",
+            sql,
+        )
+        sql = f"CASE WHEN {sql} <= {number(target.high)} THEN {sql} ELSE {beyond} END"
+    return replace(axis, dimension=target, sql=sql, qualifiers=frozenset())
 
 
 def _parted(mine: Dimension, wanted: Dimension, given: frozenset[str]) -> Dimension:
@@ -157,7 +179,8 @@ def regrid(context: Context, args: Arguments) -> Relation:
         )
     if min(blocks) <= 0:
         raise EngineError("INFER_SCHEMA", "OP_REGRID_ERROR1", "The blocks of a grid must be positive.")
-    chunks: Sequence[int | None] = args.values("chunk") or [axis.dimension.chunk for axis in found]
+    written = [_positive("chunk", chunk, short="INFER_SCHEMA") for chunk in args.values("chunk")]
+    chunks: Sequence[int | None] = written or [axis.dimension.chunk for axis in found]
     if len(chunks) != len(found):
         raise EngineError(
             "INFER_SCHEMA",
@@ -194,8 +217,13 @@ def xgrid(context: Context, args: Arguments) -> Relation:
             "WRONG_OPERATOR_ARGUMENTS_COUNT2",
             f"Operator 'xgrid' expected {len(found)} blocks but was passed {len(blocks)}.",
         )
+    if any(axis.dimension.high is None for axis in found):
+        raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR1", "xgrid takes no array without bounds.")
     if min(blocks) <= 0:
-        raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR1", "The blocks of a grid must be positive.")
+        raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR2", "The blocks of a grid must be positive.")
+    sizes = ((axis.dimension.length or 0) * block for axis, block in zip(found, blocks, strict=True))
+    if max(sizes) > MAX_COORDINATE:
+        raise EngineError("INFER_SCHEMA", "OP_XGRID_ERROR2", "The blocks of a grid are too large.")
     grown = [_grown(k, axis, block) for k, (axis, block) in enumerate(zip(found, blocks, strict=True))]
     copies = "".join(f" CROSS JOIN range({block}) AS g{k}(o)" for k, block in enumerate(blocks))
     return opened(source, grown, cells(source), f"FROM ({source.sql}){copies}")
@@ -237,9 +265,13 @@ def reshape(context: Context, args: Arguments) -> Relation:
     mine = source.schema.dimensions
     bounded = all(dimension.length is not None for dimension in (*mine[1:], *target))
     same = not mine or mine[0].length is None or _volume(mine) == _volume(target)
-    if not bounded or not same:
+    if not bounded:
+        raise EngineError("INFER_SCHEMA", "OP_RESHAPE_ERROR1", "Both boxes of reshape must be bounded.")
+    if any(dimension.overlap for dimension in (*mine, *target)):
+        raise EngineError("INFER_SCHEMA", "OP_RESHAPE_ERROR2", "reshape takes no overlapping chunks.")
+    if not same:
         raise EngineError(
-            "INFER_SCHEMA", "OP_RESHAPE_ERROR2", "Both boxes of reshape must be bounded and of the same size."
+            "INFER_SCHEMA", "OP_RESHAPE_ERROR3", "Both boxes of reshape must have as many places."
         )
     place = "0"
     for axis in axes(source):
@@ -288,18 +320,15 @@ def _spread(schema: Schema) -> list[Attribute]:
 def _with_coordinates(source: Relation) -> list[Cell]:
     if source.schema.is_dataframe:
         return cells(source)
-    named = _spread(source.schema)
-    coordinates = [
-        Cell(attribute, axis.sql, None, axis.qualifiers)
-        for attribute, axis in zip(named, axes(source), strict=False)
-    ]
-    return [*coordinates, *cells(source)]
+    return [*map(coordinate, axes(source)), *cells(source)]
 
 
 OPERATORS = (
-    operator("subarray", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", subarray),
-    operator("slice", "<input> ( <dimension_name> place=<constant:int64> )+", slice_),
-    operator("transpose", "<input>", transpose),
+    operator(
+        "subarray", "<input> ( corner=<constant:int64> corner=<constant:int64> )+", subarray, frames=False
+    ),
+    operator("slice", "<input> ( <dimension_name> place=<constant:int64> )+", slice_, frames=False),
+    operator("transpose", "<input>", transpose, frames=False),
     operator(
         "unpack",
         "<input> <new_name> chunk=<constant:int64>?",
@@ -317,9 +346,15 @@ OPERATORS = (
         "<input> <schema>",
         repart,
         keywords={"cells_per_chunk": "<constant:int64>", "phys_chunk_size": "<constant:int64>"},
+        frames=False,
     ),
-    operator("xgrid", "<input> grid=<constant:int64>+", xgrid),
+    operator("xgrid", "<input> grid=<constant:int64>+", xgrid, frames=False),
     operator("unfold", "<input>", unfold),
-    operator("reshape", "<input> <schema>", reshape),
-    operator("regrid", "<input> grid=<constant:int64>+ <aggregate_call>+ chunk=<constant:int64>*", regrid),
+    operator("reshape", "<input> <schema>", reshape, frames=False),
+    operator(
+        "regrid",
+        "<input> grid=<constant:int64>+ <aggregate_call>+ chunk=<constant:int64>*",
+        regrid,
+        frames=False,
+    ),
 )

@@ -6,6 +6,8 @@ window it belongs to, and the copies of one place are framed together. Only plac
 their own give a result. The longest side of the window is the frame, so that the number of copies is
 the product of the shorter sides.
 
+Where the box is small enough and mostly full, NumPy does it (dense_window.py).
+
 DuckDB looks for the ends of a frame in its whole partition, so a long frame dimension is cut into blocks,
 and the cells near a border are copied to the block behind it.
 """
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.columns import axes, cells, columns, like
 from scidb_magic.embedded.engine.errors import wrong_parameter
+from scidb_magic.embedded.engine.operators import dense_window
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
@@ -25,6 +28,7 @@ from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.wire.schema import MAX_COORDINATE, Dimension
 
 if TYPE_CHECKING:
+    from scidb_magic.embedded.engine.aggregates import Aggregate
     from scidb_magic.embedded.engine.planner import Context
 
 
@@ -52,9 +56,17 @@ def window(context: Context, args: Arguments) -> Relation:
     partition = f"PARTITION BY {', '.join(groups)} " if groups else ""
     over = f"OVER ({partition}ORDER BY d{frame} RANGE BETWEEN {before} PRECEDING AND {after} FOLLOWING)"
     found = [replace(axis, dimension=replace(axis.dimension, overlap=0)) for axis in axes(source)]
-    totals = aggregated(args.values("aggregate_call"), over)
-    result = like(source, found, totals, f"FROM ({_copied(source, copies)}) QUALIFY own")
-    return replace(result, schema=replace(result.schema, emptyable=True))
+    aggregates: list[Aggregate] = args.values("aggregate_call")
+    result = like(
+        source, found, aggregated(aggregates, over), f"FROM ({_copied(source, copies)}) QUALIFY own"
+    )
+    result = replace(result, schema=replace(result.schema, emptyable=True))
+    if not dense_window.fits(source, aggregates, sides):
+        return result
+    return context.derived(
+        result,
+        lambda execution: dense_window.computed(execution, source, aggregates, sides, otherwise=result),
+    )
 
 
 def _within(along: Dimension, side: Side) -> Side:
@@ -130,5 +142,6 @@ OPERATORS = (
         "<input> ( preceding=<constant:int64> following=<constant:int64> )+"
         " <aggregate_call>+ <constant:string>?",
         window,
+        frames=False,
     ),
 )
