@@ -87,7 +87,9 @@ CELLS = pa.table(
         ("csv+:ldE", 'i,j,s,x\n0,0,"it\'s \\"so\\"",?9\n0,1,,5\n'),
         ("csv:N", "'it\\'s \"so\"',?9\n\\N,5\n"),
         ("csv:?", "'it\\'s \"so\"',?9\n?0,5\n"),
-        ("csv:p", "'it\\'s \"so\"'|?9\nnull|5\n"),
+        ("csv:p", "'it\\'s \"so\"',?9\nnull,5\n"),
+        ("csv:NEx", "'it\\'s \"so\"',?9\n\\N,5\n"),
+        ("CSV:ENds", '"it\'s \\"so\\"",?9\n,5\n'),
         ("tsv:n", 'it\'s "so"\t?9\nnull\t5\n'),
     ],
 )
@@ -104,7 +106,7 @@ def test_a_data_frame_has_no_coordinates(layout: str, expected: str) -> None:
     assert written(CELLS, Schema.parse("<s:string,x:int64>"), layout).decode() == expected
 
 
-@pytest.mark.parametrize("layout", ["lcsv+", "opaque", "csv:x", "tsv:d", "text:l", "nonsense", ""])
+@pytest.mark.parametrize("layout", ["lcsv+", "opaque", "arrow:l", "nonsense", ""])
 def test_formats_that_do_not_exist(layout: str) -> None:
     with pytest.raises(EngineError) as caught:
         written(CELLS, Schema.parse("<s:string,x:int64>[i=0:1; j=0:1]"), layout)

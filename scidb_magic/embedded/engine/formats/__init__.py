@@ -33,7 +33,7 @@ from scidb_magic.wire.schema import Schema
 
 __all__ = ["Batches", "array_literal", "is_by_rows", "read", "write"]
 
-READABLE = ("csv", "tsv", "text", "store")
+READABLE = ("binary", "csv", "tsv", "text", "store")
 
 
 def is_by_rows(format: str) -> bool:
@@ -72,18 +72,23 @@ def write(table: Batched, schema: Schema, format: str, out: BinaryIO, *, atts_on
         delimited.write(table, schema, layout, out)
 
 
-def read(path: Path, schema: Schema, format: str, *, max_errors: int = 0) -> pa.Table:
+def read(
+    path: Path | None, schema: Schema, format: str, *, max_errors: int = 0, strict: bool = True
+) -> pa.Table:
     """Read a file as ``input`` does.
 
     Parameters
     ----------
-    path : Path
+    path : Path, optional
+        None for an empty file.
     schema : Schema
         Of the cells that are read.
     format : str
         ``csv``, ``tsv`` (with options), ``text``, ``store``, empty for ``text``, or a binary format string.
     max_errors : int
         So many values may be wrong; they become null, or a zero where null is not allowed.
+    strict : bool
+        Text: chunks must come in row-major order, and no cell twice.
 
     Returns
     -------
@@ -97,16 +102,17 @@ def read(path: Path, schema: Schema, format: str, *, max_errors: int = 0) -> pa.
     """
     layout = names.layout(format or "text")
     try:
-        data = path.read_bytes()
+        data = b"" if path is None else path.read_bytes()
     except OSError as error:
         raise EngineError(
             "EXECUTION", "CANT_OPEN_FILE", f"Cannot open file '{path}': {error.strerror}."
         ) from None
+    source = path or ""
     if layout.name == "binary":
-        return read_binary.read(data, schema, format, source=path)
+        return read_binary.read(data, schema, format, source=source)
     if layout.name not in READABLE:
         raise names.unsupported(format)
     if layout.name in ("text", "store"):
         text = data.decode("utf-8", "surrogateescape")
-        return read_text.read(text, schema, max_errors=max_errors, source=path)
-    return read_delimited.read(data, schema, layout, max_errors=max_errors, source=path)
+        return read_text.read(text, schema, max_errors=max_errors, strict=strict, source=source)
+    return read_delimited.read(data, schema, layout, max_errors=max_errors, source=source)

@@ -28,4 +28,4 @@ def array_literal(text: str, schema: Schema) -> pa.Table:
     EngineError
         ``FILE_IMPORT_FAILED``
     """
-    return read_text.read(text, schema, source="string")
+    return read_text.read(text, schema, strict=False, source="string")

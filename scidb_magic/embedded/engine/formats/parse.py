@@ -134,7 +134,7 @@ def _missing(
     bare = np.ones(len(texts), np.bool_) if quoted is None else ~quoted
     missing = missing | (_mask(pc.is_in(texts, pa.array(dialect.nulls, BINARY))) & bare)
     if dialect.empty_is_null:
-        missing |= _mask(pc.equal(pc.binary_length(texts), 0))
+        missing = missing | _mask(pc.is_in(texts, pa.array([b""], BINARY)))
         if attribute.type in scalars.NUMBERS:
             missing |= _mask(pc.match_substring_regex(texts, r"^\s*$"))
     for row in np.flatnonzero(_mask(pc.starts_with(texts, "?")) & bare).tolist():
@@ -199,21 +199,25 @@ def _quick_integers(texts: Texts, type: str) -> Values:
         return pc.ascii_trim_whitespace(strings).cast(_ARROW[type])
 
 
+_EXTREME = r"[1-9].*[eE]|\d{40}|\.0{30}"
+"""Numbers that may be too large or too small."""
+
+
 def _quick_floats(texts: Texts, type: str) -> Values:
     values = _quick_integers(texts, type)
     # Too large or too small a number is an error in C, not infinite or zero.
-    small = pc.less(pc.abs(values), scalars.TINY[type])
-    written = pc.match_substring_regex(texts, r"[1-9].*[eE]|\d{40}|\.0{30}")
-    if _mask(pc.and_(pc.or_(small, pc.is_inf(values)), written)).any():
+    numbers = values.fill_null(1).to_numpy(zero_copy_only=False)
+    strange = (np.abs(numbers) < scalars.TINY[type]) | np.isinf(numbers)
+    if strange.any() and (strange & _mask(pc.match_substring_regex(texts, _EXTREME))).any():
         raise pa.ArrowInvalid("some may be out of range")
     return values
 
 
 def _quick_bool(texts: Texts, _type: str) -> Values:
-    true, false = pc.equal(texts, pa.scalar(b"true", BINARY)), pc.equal(texts, pa.scalar(b"false", BINARY))
-    if pc.all(pc.or_(true, false)).as_py() is False:
+    present = texts.drop_null()
+    if not _mask(pc.is_in(present, pa.array([b"true", b"false"], BINARY))).all():
         raise pa.ArrowInvalid("some are neither true nor false")
-    return true
+    return texts.cast(pa.large_string()).cast(pa.bool_())
 
 
 def _quick_datetime(texts: Texts, _type: str) -> Values:

@@ -8,6 +8,7 @@ undone, whether it stood in quotes or not: ``'null'`` is null where null is allo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +75,16 @@ def read(data: bytes, schema: Schema, layout: Layout, *, max_errors: int, source
     columns = []
     for k, attribute in enumerate(schema.attributes):
         texts = fields.take(data, start[:, k], stop[:, k])
-        wrong = {row: "TSV parsing error" for row in _broken(texts)} if layout.tabular else {}
-        texts = _unescaped(texts, quoted[:, k] if quoted.any() else None, found.quote)
-        column = parse.column(texts, None, attribute, dialect)
+        wrong = dict.fromkeys(_broken(texts), "TSV parsing error") if layout.tabular else {}
+        read = _unescaped(texts, quoted[:, k] if quoted.any() else None, found.quote)
+        if wrong:
+            read = pc.if_else(_mask(len(read), wrong), pa.scalar(None, BINARY), read)
+        column = parse.column(read, None, attribute, dialect)
         columns.append(column)
         for row, message in (column.failed | wrong).items():
             offset = int(start[row, k])
             if offset >= 0:  # an absent field has been told already
-                value = texts[row].as_py().decode("utf-8", "replace")
+                value = (read[row].as_py() or texts[row].as_py()).decode("utf-8", "replace")
                 failures.append(Failure(row + 1, k, offset, value, message))
     check(failures, max_errors, source, schema.name)
     return table(in_order(len(start), schema, source), columns)
@@ -112,6 +115,12 @@ def _records(
             message = f"Too few input record fields at position {position}, line {row + 1}, column {column}"
             failures.append(Failure(row + 1, column, offset, "", message))
     return start, stop, quoted, failures
+
+
+def _mask(count: int, rows: Iterable[int]) -> Any:
+    mask = np.zeros(count, np.bool_)
+    mask[list(rows)] = True
+    return pa.array(mask)
 
 
 def _broken(texts: Texts) -> list[int]:

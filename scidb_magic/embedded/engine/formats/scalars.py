@@ -32,8 +32,8 @@ def _shown(text: bytes) -> str:
 
 
 def _integer(text: bytes, type: str) -> int:
-    """As TypeSystem.cpp's StringToInteger: blanks around count for nothing, and alone for 0; 0x… is hexadecimal
-    and may have the sign in its first bit; -1 as uint64 is 2**64 - 1."""
+    """As StringToInteger: blanks around count for nothing, and alone for 0; 0x… is hexadecimal and may have
+    the sign in its first bit; -1 as uint64 is 2**64 - 1."""
     match = _INTEGER.fullmatch(text)
     if match is None:
         raise cannot(_shown(text), type, "non-digits")

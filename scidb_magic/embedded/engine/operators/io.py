@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from scidb_magic.embedded.engine.ast import Literal
 from scidb_magic.embedded.engine.chunks import sized
-from scidb_magic.embedded.engine.formats import is_by_rows, names, read, write
+from scidb_magic.embedded.engine.errors import wrong_parameter
+from scidb_magic.embedded.engine.formats import READABLE, is_by_rows, names, read, write
 from scidb_magic.embedded.engine.operators.kinds import Declared
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
@@ -22,8 +26,15 @@ if TYPE_CHECKING:
 _DEFAULT_FORMAT = "text"
 """IoFormats.h."""
 
-_WITH_OVERLAP = ("store", "opaque")
-"""Formats that have the cells of overlap regions in them."""
+_WITH_OVERLAP = ("text", "store")
+"""Formats that may have the cells of overlap regions in them (IoFormats.cpp, RDOVLP)."""
+
+
+_COORDINATOR, _EVERYWHERE = -2, -1
+"""As instances; the embedded engine has but instance 0."""
+
+_NOTHING = "/dev/null"
+"""May be read and written by everyone."""
 
 
 def input_(context: Context, args: Arguments) -> Relation:
@@ -31,27 +42,66 @@ def input_(context: Context, args: Arguments) -> Relation:
     declared: Declared = args.value("schema")
     name: str = args.value("file")
     format_: str = args.value("format") or _DEFAULT_FORMAT
-    if any(each.overlap for each in declared.schema.dimensions) and format_ not in _WITH_OVERLAP:
+    instance = _instance(args)
+    errors, strict = args.value("max_errors") or 0, _strict(args)
+    if errors < 0:
+        raise EngineError("INFER_SCHEMA", "OP_INPUT_ERROR17", "The number of allowed errors is negative.")
+    if names.layout(format_).name not in READABLE:
+        raise names.unsupported(format_)
+    dimensions = declared.schema.dimensions
+    span = args.one("schema").span
+    unbounded = dimensions[-1 if declared.schema.is_dataframe else 0].high is None
+    if instance == _EVERYWHERE and not unbounded:
+        raise EngineError(
+            "INFER_SCHEMA",
+            "OP_INPUT_PLOAD_BOUNDED",
+            "To load on all instances the first dimension must be unbounded.",
+            span,
+        )
+    if any(each.overlap for each in dimensions) and names.layout(format_).name not in _WITH_OVERLAP:
         raise EngineError(
             "INFER_SCHEMA",
             "OP_INPUT_NO_OVERLAP",
             f"Data in format '{format_}' cannot be read directly using a schema with dimension overlaps."
             "  Use repart() to add overlap regions to the input() result.",
-            args.one("schema").span,
+            span,
         )
-    schema = replace(declared.schema, dimensions=sized(declared.schema.dimensions), emptyable=True)
-    files, errors = context.services.files, max(0, args.value("max_errors") or 0)
+    schema = replace(declared.schema, dimensions=sized(dimensions), emptyable=True)
+    files = context.services.files
 
     def load() -> pa.Table:
-        return read(files.readable(name), schema, format_, max_errors=errors)
+        path = None if name == _NOTHING else files.readable(name)
+        return read(path, schema, format_, max_errors=errors, strict=strict)
 
     return context.source(schema, load)
+
+
+def _instance(args: Arguments) -> int:
+    instance = args.value("instance")
+    if instance is None or instance in (_COORDINATOR, _EVERYWHERE, 0):
+        return _COORDINATOR if instance is None else int(instance)
+    if instance < 0:
+        raise EngineError("INFER_SCHEMA", "INVALID_INSTANCE_ID", f"Invalid instance id {instance}.")
+    raise EngineError("EXECUTION", "INSTANCE_OFFLINE", f"Instance {instance} is offline: there is only 0.")
+
+
+def _strict(args: Arguments) -> bool:
+    """Whether chunks must be in order; a shadow array, which older versions took here, is refused."""
+    if "strict" in args.named:
+        return bool(args.value("strict", True))
+    last = args.all("strict")
+    if not last:
+        return True
+    if isinstance(last[0].node, Literal) and isinstance(last[0].node.value, bool):
+        return last[0].node.value
+    raise wrong_parameter("constant with type bool; shadow arrays are not supported", last[0].span)
 
 
 def save(context: Context, args: Arguments) -> Change:
     """The input's cells into a file."""
     source: Relation = args.value("input")
     format_: str = args.value("format") or _DEFAULT_FORMAT
+    _instance(args)
     if names.layout(format_).name == names.ARROW:
         raise names.unsupported(format_)  # only aio_save knows it
     return saved(source, args.value("file"), format_)
@@ -68,7 +118,7 @@ def saved(
     def perform(execution: Execution) -> None:
         cells = execution.batches(source) if is_by_rows(format_) else execution.table(source)
         try:
-            with execution.files.writer(name) as out:
+            with Path(os.devnull).open("wb") if name == _NOTHING else execution.files.writer(name) as out:
                 write(cells, source.schema, format_, _bounded(out, most), atts_only=atts_only)
         except OSError as error:
             raise EngineError(
@@ -114,7 +164,7 @@ OPERATORS = (
     operator(
         "input",
         "<schema> file=<constant:string> ( instance=<constant:int64> ( format=<constant:string>"
-        " ( max_errors=<constant:int64> shadow=<operand>? )? )? )?",
+        " ( max_errors=<constant:int64> strict=<operand>? )? )? )?",
         input_,
         keywords={
             "instance": "<constant:int64>",
