@@ -149,7 +149,7 @@ def test_both_forms_of_a_dimension_differ_in_their_order() -> None:
     assert isinstance(statement, ast.CreateArray) and statement.temporary
     schema = statement.schema.schema
     assert str(schema) == (
-        "<a:int64 NOT NULL DEFAULT (2 * 3),b:string COMPRESSION 'zlib'> "
+        "<a:int64 NOT NULL DEFAULT 6,b:string COMPRESSION 'zlib'> "
         "[i=0:9:1:4; j=-3:*:2:5; k=0:*:0:*; l=0:*:0:*]"
     )
     assert statement.schema.given == (

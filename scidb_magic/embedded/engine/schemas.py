@@ -9,7 +9,8 @@ from typing import Any
 
 from lark import Token
 
-from scidb_magic.embedded.engine.ast import Call, Literal, Node, SchemaLiteral, Span, to_afl, whole
+from scidb_magic.embedded.engine.ast import Call, Literal, Node, SchemaLiteral, Span, whole
+from scidb_magic.embedded.engine.defaults import default_text
 from scidb_magic.embedded.engine.relation import PHYSICAL
 from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import DATAFRAME_DIMENSIONS, MAX_COORDINATE, Attribute, Dimension, Schema
@@ -73,12 +74,13 @@ def _attribute(name: Token, type_: Token, options: Mapping[str, Any], named: set
         )
     if type_ not in PHYSICAL:
         raise EngineError("TYPESYSTEM", "TYPE_NOT_REGISTERED", f"Type '{type_}' is not registered.")
-    default = None if options.get("default") is None else to_afl(options["default"])
+    nullable: bool = options.get("nullable", True)
+    default: Node | None = options.get("default")
     return Attribute(
         str(name),
         str(type_),
-        options.get("nullable", True),
-        None if default == "null" else default,  # a null is the default anyway; SciDB does not show it
+        nullable,
+        None if default is None else default_text(default, str(type_), nullable),
         None if compression is None else str(compression),
     )
 

@@ -88,7 +88,8 @@ def datetimetz_to_string(value: str) -> str:
     """Local time and offset; an offset of zero is printed as ``-00:00``, as SciDB does."""
     template = (
         f"({datetime_to_string(_LOCAL)} || CASE WHEN {_OFFSET} > 0 THEN ' +' ELSE ' -' END"
-        f" || {_two_digits(f'abs({_OFFSET} // 3600)')} || ':' || {_two_digits(f'abs({_OFFSET} % 3600) // 60')})"
+        f" || {_two_digits(f'abs({_OFFSET} // 3600)')}"
+        f" || ':' || {_two_digits(f'abs({_OFFSET} % 3600) // 60')})"
     )
     return text.fill(template, value)
 

@@ -200,6 +200,12 @@ def _double_to_float(sql: str) -> str:
     )
 
 
+def first_byte(sql: str) -> str:
+    """The first byte of a string as a char; of the empty string the NUL."""
+    byte = "coalesce(TRY_CAST('0x' || left(hex({0}), 2) AS UTINYINT), 0)"
+    return text.fill(f"(CASE WHEN {{0}} IS NOT NULL THEN {byte} END)", sql)
+
+
 def _real_to_string(digits: int) -> Callable[[str], str]:
     return lambda sql: f"format('{{:.{digits}g}}', CAST({sql} AS DOUBLE))"
 
@@ -245,6 +251,7 @@ def _converters() -> dict[tuple[str, str], _Converter]:
             table[name, target] = _Converter(EXPLICIT, _real_to_integer(target))
         table[name, "string"] = _Converter(EXPLICIT, _real_to_string(digits))
         table["string", name] = _Converter(EXPLICIT, _string_to(name))
+        table[name, "bool"] = _Converter(TRANSFORM, lambda sql: f"({sql} <> 0)")
     table["float", "double"] = _Converter(1, _cast("double"))
     table["double", "float"] = _Converter(TRUNCATE, _double_to_float)
     table["datetime", "int64"] = _Converter(EXPLICIT, lambda sql: sql)
@@ -254,6 +261,7 @@ def _converters() -> dict[tuple[str, str], _Converter]:
     table["char", "string"] = _Converter(
         TRANSFORM, lambda sql: text.fill("(CASE {0} WHEN 0 THEN '' ELSE chr({0}) END)", sql), keeps_code=False
     )
+    table["string", "char"] = _Converter(TRUNCATE, first_byte, keeps_code=False)
     table["datetime", "string"] = _Converter(EXPLICIT, datetime_to_string, keeps_code=False)
     table["string", "datetime"] = _Converter(EXPLICIT, datetime_from_string, keeps_code=False)
     table["datetimetz", "string"] = _Converter(EXPLICIT, datetimetz_to_string, keeps_code=False)

@@ -120,6 +120,8 @@ def _with_default(texts: Texts, attribute: Attribute) -> Texts:
         return texts
     if len(default) > 1 and default[0] == default[-1] == "'":
         default = re.sub(r"\\(.)", r"\1", default[1:-1])
+    elif default.startswith("missing("):
+        default = "?" + default[len("missing(") : -1]
     return texts.fill_null(default.encode())
 
 

@@ -46,6 +46,7 @@ def _difference_of_unsigned(type_: str) -> Formula:
 
 def negative(type_: str) -> Formula:
     """The unary minus of an integer."""
+
     def formula(arguments: Sequence[Typed], wrap: bool) -> str:
         (operand,) = (argument.sql for argument in arguments)
         if (value := text.whole_value(operand)) is not None and type_ == "int64":

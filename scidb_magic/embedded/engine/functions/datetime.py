@@ -19,6 +19,10 @@ def _strftime(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
 _SUM, _DIFFERENCE = (plain_or_wrapped(sign, "int64") for sign in "+-")
 
 
+def _first(arguments: Sequence[Typed], wrap: bool) -> str:  # noqa: ARG001
+    return arguments[0].sql
+
+
 def _pair(local: Formula) -> Formula:
     """A datetimetz, null where either half is."""
 
@@ -45,7 +49,9 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "togmt": [Overload(("datetimetz",), "datetime", lambda arguments, _: utc(arguments[0].sql))],
     "strip_offset": [Overload(("datetimetz",), "datetime", f"({_LOCAL})")],
     "get_offset": [Overload(("datetimetz",), "int64", '({0}."offset")')],
-    "append_offset": [Overload(("datetime", "int64"), "datetimetz", _pair(lambda arguments, _: arguments[0].sql))],
+    "append_offset": [
+        Overload(("datetime", "int64"), "datetimetz", _pair(lambda arguments, _: arguments[0].sql))
+    ],
     "apply_offset": [Overload(("datetime", "int64"), "datetimetz", _pair(_SUM))],
     "day_of_week": [
         Overload(("datetime",), "uint8", _DAY),

@@ -31,9 +31,9 @@ FUNCTIONS: dict[str, list[Overload]] = {
 
 def _iif(arguments: Sequence[Typed]) -> Typed | None:
     """The second where the first is true, else the third, value and reason; in the type that costs less."""
-    if len(arguments) != 3 or arguments[0].type != "bool":
+    if len(arguments) != 3 or arguments[0].type not in ("bool", "void"):
         return None
-    condition, yes, no = arguments
+    condition, yes, no = (convert(arguments[0], "bool"), *arguments[1:])
     type_ = _common(yes.type, no.type)
     if type_ is None:
         return None

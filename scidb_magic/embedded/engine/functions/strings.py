@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from scidb_magic.embedded.engine import sql as text
 from scidb_magic.embedded.engine.functions.table import Overload
 from scidb_magic.embedded.engine.relation import PHYSICAL, Typed
+from scidb_magic.embedded.engine.types import first_byte
 from scidb_magic.errors import EngineError
 
 _OUT_OF_RANGE = text.fail("INTERNAL", "UNKNOWN_ERROR", "The start of substr is not within the string.")
@@ -19,9 +20,6 @@ _TIMES = (
 )
 """DuckDB folds constants while it plans, in any branch, without a look at its memory limit: hence `least`."""
 
-_FIRST_BYTE = (
-    "(CASE WHEN {0} IS NOT NULL THEN coalesce(TRY_CAST('0x' || left(hex({0}), 2) AS UTINYINT), 0) END)"
-)
 _SUBSTRING = (
     f"(CASE WHEN {{1}} < 0 OR {{1}} > length({{0}}) THEN {_OUT_OF_RANGE}"
     " WHEN {2} < 0 THEN substring({0}, {1} + 1) ELSE substring({0}, {1} + 1, {2}) END)"
@@ -104,7 +102,7 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "dcast": [_dcast(type_, pattern) for type_, pattern in _READ_AS.items()],
     "strlen": [Overload(("string",), "int32", "CAST(strlen({0}) AS INTEGER)")],
     "substr": [Overload(("string", "int32", "int32"), "string", _SUBSTRING)],
-    "strchar": [Overload(("string",), "char", _FIRST_BYTE)],
+    "strchar": [Overload(("string",), "char", lambda arguments, _: first_byte(arguments[0].sql))],
     "regex": [Overload(("string", "string"), "bool", _regex)],
     "format": [Overload(("double", "string"), "string", _FORMAT)],
     "string": [

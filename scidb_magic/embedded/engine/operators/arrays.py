@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array
 from scidb_magic.embedded.engine.chunks import sized, taken
 from scidb_magic.embedded.engine.columns import axes, cells, columns, number, with_codes
+from scidb_magic.embedded.engine.defaults import default_sql
 from scidb_magic.embedded.engine.errors import (
     array_already_exists,
     duplicate_attribute,
@@ -149,7 +150,7 @@ def add_attributes(context: Context, args: Arguments) -> Change:
             raise duplicate_attribute(attribute.name, declared.span)
         taken_names.add(attribute.name)
     schema = replace(array.schema, attributes=(*array.schema.attributes, *added))
-    defaults = [_default(context, attribute) for attribute in added]
+    defaults = [_default(attribute) for attribute in added]
 
     def perform(execution: Execution) -> None:
         widened = execution.catalogue.widen(array, schema, defaults)
@@ -168,11 +169,10 @@ _ZEROS = {
 """What an attribute that cannot be null holds where nothing was given; all other types hold 0."""
 
 
-def _default(context: Context, attribute: Attribute) -> str:
+def _default(attribute: Attribute) -> str:
     """SQL of an attribute's default."""
     if attribute.default is not None:
-        written = context.compile(parse_expression(attribute.default))
-        return convert(written, attribute.type).sql
+        return default_sql(parse_expression(attribute.default), attribute.type)
     return "NULL" if attribute.nullable else _ZEROS.get(attribute.type, "0")
 
 
