@@ -31,6 +31,7 @@ def target() -> Iterator[Target]:
         (f"save({GRID},null)", "WRONG_OPERATOR_ARGUMENT2"),
         (f"xgrid({GRID},4611686018427387904,1)", "OP_XGRID_ERROR2"),
         (f"{'cross_join(fz_grid,' * 60}fz_grid{')' * 60}", "ILLEGAL_OPERATION"),
+        ("save(build(<a:int64>[i=0:*:0:20000000],'[(1)]',true),'out',0,'dense')", "CANT_ALLOCATE_MEMORY"),
         (f"aggregate({GRID},sum(v),x,0)", "PARAMETER_NOT_POSITIVE_INTEGER"),
         (f"regrid({GRID},2,2,sum(v),0,0)", "PARAMETER_NOT_POSITIVE_INTEGER"),
         (f"save(repart({GRID},<v:int64>[x=0:1;y=0:3]),'out',0,'dense')", "INVALID_REDIMENSION_POSITION"),

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 SPARSE_PERCENT = 10
 """Up to this part of a chunk's cells filled, ``text`` writes it sparse."""
 
-MAX_DENSE_CELLS = 1 << 27
-"""Largest chunk that is written cell by cell."""
+MAX_DENSE_CELLS = 1 << 24
+"""Largest chunk that is written cell by cell: a second's work, which no cancel interrupts."""
 
 
 def write(table: pa.Table, schema: Schema, layout: Layout, out: BinaryIO) -> None:
