@@ -455,6 +455,9 @@ def read_as_null(layout: str, text: str | None) -> bool:
 def test_written_and_read_again(
     tmp_path_factory: pytest.TempPathFactory, layout: str, cells: list[tuple[Any, ...]]
 ) -> None:
+    if layout == "csv:d":
+        # A char stands between ' whatever quotes the option asks for, so that it cannot be read again.
+        cells = [(*cell[:3], None, *cell[4:]) for cell in cells]
     table = table_of(cells)
     out = io.BytesIO()
     formats.write(table, SCHEMA, layout, out)
