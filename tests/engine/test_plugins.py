@@ -134,6 +134,17 @@ def test_attributes_are_added_with_their_defaults(ask) -> None:
     assert "collides" in refused(ask, "add_attributes(A, <v:string>)")
 
 
+def test_a_cells_value_is_set(ask) -> None:
+    ask.run("store(build(<v:int64>[i=0:2], i), A)")
+    ask.run("op_set_cell_attr_1D(A, i, 1, v, 70)")
+    assert ask.rows("scan(A)") == ["0,0", "1,70", "2,2"]
+    ask.run("store(filter(build(<v:double>[i=0:2; j=0:2], i), i = j), B)")
+    ask.run("op_set_cell_attr_2D(B, i, 0, j, 2, v, 0.5)")
+    assert ask.rows("scan(B)") == ["0,0,0", "0,2,0.5", "1,1,1", "2,2,2"]
+    names = ask.rows("project(list('macros'), name)")
+    assert "'op_set_cell_attr_2D'" in [line.split(",")[1] for line in names]
+
+
 def test_macros(ask) -> None:
     some = "build(<v:int64>[i=0:3], i * i)"
     assert ask.rows(f"op_range({some}, v)") == ["0,9"]

@@ -94,11 +94,25 @@ def _named(call: Call) -> Alias:
 
 def _now(call: Call) -> Call:
     """``op_now()`` is one cell with the server's time."""
-    dimension = Dimension("i", 0, 0, 0, 1)
-    schema = Schema((Attribute("now", "datetime"),), (dimension,))
-    given = (frozenset({"low", "high", "overlap", "chunk"}),)
+    schema = Schema((Attribute("now", "datetime"),), (Dimension("i", 0, 0, 0, 1),))
     moment = Call("now", (), call.span, call.whole)
-    return replace(call, name="build", args=(SchemaLiteral(schema, call.span, given), moment))
+    return replace(call, name="build", args=(_written(schema, call), moment))
+
+
+def _set_cell(call: Call) -> Call:
+    """``op_set_cell_attr_1D(A, i, 3, v, 7)`` inserts a cell at i = 3; _2D takes two coordinates."""
+    array, first, *rest = call.args
+    name = first.name if isinstance(first, Reference) else ""
+    schema = Schema((Attribute(name, "int64"),), (Dimension("_place_", 0, 0, 0, 1),))
+    cell = Call("build", (_written(schema, call), rest[0]), call.span, call.whole)
+    values = Call("apply", (cell, *rest[1:]), call.span, call.whole)
+    placed = Call("redimension", (values, array), call.span, call.whole)
+    return replace(call, name="insert", args=(placed, array))
+
+
+def _written(schema: Schema, call: Call) -> SchemaLiteral:
+    """A schema with everything about its one dimension said."""
+    return SchemaLiteral(schema, call.span, (frozenset({"low", "high", "overlap", "chunk"}),))
 
 
 def _version(call: Call) -> Call:
@@ -166,6 +180,21 @@ MACROS: dict[str, Macro] = {
         Macro("op_now", "op_now()", _now, 0, 0),
         Macro("op_range", "op_range(_ARRAY_,_ATTR_)", _range, 2, 2),
         Macro("op_scidbversion", "op_scidbversion()", _version, 0, 0),
+        Macro(
+            "op_set_cell_attr_1d",
+            "op_set_cell_attr_1D(_ARRAY_,_DIM_NAME_,_DIM_COORD_VALUE_,_ATTR_NAME_,_ATTR_VALUE_)",
+            _set_cell,
+            5,
+            5,
+        ),
+        Macro(
+            "op_set_cell_attr_2d",
+            "op_set_cell_attr_2D(_ARRAY_,_DIM_NAME_1_,_DIM_COORD_VALUE_1_,_DIM_NAME_2_,_DIM_COORD_VALUE_2_,"
+            "_ATTR_NAME_,_ATTR_VALUE_)",
+            _set_cell,
+            7,
+            7,
+        ),
         Macro("op_stdev", "op_stdev(_ARRAY_,_ATTR_)", _total("stdev"), 2, 2),
         Macro("op_sum", "op_sum(_ARRAY_,_ATTR_)", _total("sum"), 2, 2),
         Macro("redistribute", "redistribute(_ARRAY_,_DISTRIB_)", _redistribute, 2, 2),

@@ -88,7 +88,8 @@ def _aggregates(context: Context, args: Arguments) -> Iterable[_Row]:
 
 
 def _macros(context: Context, args: Arguments) -> Iterable[_Row]:
-    return [(macro.name, macro.profile) for _, macro in sorted(context.services.macros.items())]
+    listed = (macro for _, macro in sorted(context.services.macros.items()))
+    return [(macro.profile.partition("(")[0], macro.profile) for macro in listed]
 
 
 def _libraries(context: Context, args: Arguments) -> Iterable[_Row]:
