@@ -251,7 +251,6 @@ def _converters() -> dict[tuple[str, str], _Converter]:
             table[name, target] = _Converter(EXPLICIT, _real_to_integer(target))
         table[name, "string"] = _Converter(EXPLICIT, _real_to_string(digits))
         table["string", name] = _Converter(EXPLICIT, _string_to(name))
-        table[name, "bool"] = _Converter(TRANSFORM, lambda sql: f"({sql} <> 0)")
     table["float", "double"] = _Converter(1, _cast("double"))
     table["double", "float"] = _Converter(TRUNCATE, _double_to_float)
     table["datetime", "int64"] = _Converter(EXPLICIT, lambda sql: sql)
