@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from scidb_magic.embedded.engine import sql as text
 from scidb_magic.embedded.engine.functions.arithmetic import negative, plain_or_wrapped
 from scidb_magic.embedded.engine.functions.strftime import strftime
 from scidb_magic.embedded.engine.functions.table import Formula, Overload
@@ -27,9 +29,10 @@ def _pair(local: Formula) -> Formula:
     """A datetimetz, null where either half is."""
 
     def formula(arguments: Sequence[Typed], wrap: bool) -> str:
-        time, offset = (argument.sql for argument in arguments)
-        missing = f"{time} IS NULL OR {offset} IS NULL"
-        return f"(CASE WHEN NOT ({missing}) THEN {pack(local(arguments, wrap), offset)} END)"
+        blanks = [replace(argument, sql=f"{{{k}}}") for k, argument in enumerate(arguments)]
+        pair = pack(local(blanks, wrap), "{1}")
+        template = f"(CASE WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {pair} END)"
+        return text.fill(template, *(argument.sql for argument in arguments))
 
     return formula
 
@@ -49,9 +52,7 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "togmt": [Overload(("datetimetz",), "datetime", lambda arguments, _: utc(arguments[0].sql))],
     "strip_offset": [Overload(("datetimetz",), "datetime", f"({_LOCAL})")],
     "get_offset": [Overload(("datetimetz",), "int64", '({0}."offset")')],
-    "append_offset": [
-        Overload(("datetime", "int64"), "datetimetz", _pair(lambda arguments, _: arguments[0].sql))
-    ],
+    "append_offset": [Overload(("datetime", "int64"), "datetimetz", _pair(_first))],
     "apply_offset": [Overload(("datetime", "int64"), "datetimetz", _pair(_SUM))],
     "day_of_week": [
         Overload(("datetime",), "uint8", _DAY),
