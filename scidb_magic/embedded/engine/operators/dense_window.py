@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -70,50 +71,60 @@ def computed(
     shape = tuple(dimension.length or 0 for dimension in dimensions)
     if cells.num_rows < _LEAST_FULL * math.prod(shape):
         return execution.cells(otherwise, *column_names(otherwise))
-    places = np.zeros(cells.num_rows, np.int64)
-    for axis, dimension, length in zip(axes, dimensions, shape, strict=True):
-        places *= length
-        places += cells[axis].to_numpy() - dimension.low
-    boxes: dict[int | None, _Values] = {None: _Values.of(None, places, shape)}
-    boxes |= {k: _Values.of(cells[f"a{k}"], places, shape) for k in used}
+    places = _Places([cells[axis].to_numpy() for axis in axes], [each.low for each in dimensions], shape)
+    needed = {each.attribute for each in aggregates}
+    boxes = {k: places.box(None if k is None else cells[f"a{k}"]) for k in needed}
     window = _Window(shape, sides, execution.check)
     columns: dict[str, Any] = {axis: cells[axis] for axis in axes}
     for k, each in enumerate(aggregates):
-        box = boxes[each.attribute]
-        count, values = _FUNCTIONS[each.function](window, box)
-        found = values.reshape(-1)[places]
-        missing = None if count is None else count.reshape(-1)[places] < _LEAST.get(each.function, 1)
-        columns[f"a{k}"] = pa.array(found, mask=missing)
+        count, values = _FUNCTIONS[each.function](window, boxes[each.attribute])
+        missing = None if count is None else places.picked(count) < _LEAST.get(each.function, 1)
+        columns[f"a{k}"] = pa.array(places.picked(values), mask=missing)
     return pa.table(columns)
 
 
+@dataclass(frozen=True)
 class _Values:
     """One attribute's values as a box, and which of them are there; all, where `there` is None."""
 
-    def __init__(self, values: Box, there: Box | None) -> None:
-        self.values = values
-        self.there = there
+    values: Box
+    there: Box | None
 
-    @classmethod
-    def of(cls, column: Any, places: Box, shape: tuple[int, ...]) -> _Values:
-        """The values of `column` at their places; without a column, ones."""
+
+class _Places:
+    """Where cells are in a box, by the numbers of its places."""
+
+    def __init__(self, coordinates: Sequence[Box], lows: Sequence[int], shape: tuple[int, ...]) -> None:
+        numbers = np.zeros(len(coordinates[0]), np.int64)
+        for along, low, length in zip(coordinates, lows, shape, strict=True):
+            numbers *= length
+            numbers += along
+            numbers -= low
+        volume = math.prod(shape)
+        self._shape = shape
+        self._full = len(numbers) == volume
+        in_order = self._full and np.array_equal(numbers, np.arange(volume))
+        self._numbers = slice(None) if in_order else numbers
+
+    def picked(self, box: Box) -> Box:
+        """What a box has at these places."""
+        found: Box = box.reshape(-1)[self._numbers]
+        return found
+
+    def box(self, column: Any) -> _Values:
+        """The values of a `pyarrow.ChunkedArray` at their places; without one, ones."""
         if column is None:
-            numbers, valid = np.ones(len(places), np.uint64), None
+            values, valid = np.uint64(1), None
         else:
             valid = column.is_valid().to_numpy() if column.null_count else None
-            numbers = column.fill_null(0).to_numpy() if column.null_count else column.to_numpy()
-        volume = math.prod(shape)
-        if valid is None and len(places) == volume:
-            if np.array_equal(places, np.arange(volume)):
-                return cls(numbers.reshape(shape), None)
-            box = np.empty(volume, numbers.dtype)
-            box[places] = numbers
-            return cls(box.reshape(shape), None)
-        box = np.zeros(volume, numbers.dtype)
-        box[places] = numbers
-        there = np.zeros(volume, bool)
-        there[places] = True if valid is None else valid
-        return cls(box.reshape(shape), there.reshape(shape))
+            values = column.fill_null(0).to_numpy() if column.null_count else column.to_numpy()
+        box = np.zeros(math.prod(self._shape), values.dtype)
+        box[self._numbers] = values
+        if self._full and valid is None:
+            return _Values(box.reshape(self._shape), None)
+        there = np.zeros(len(box), bool)
+        there[self._numbers] = True if valid is None else valid
+        return _Values(box.reshape(self._shape), there.reshape(self._shape))
 
 
 class _Window:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -116,10 +117,12 @@ def saved(
     most = None if limit is None or limit < 0 else limit * 2**20
 
     def perform(execution: Execution) -> None:
-        cells = execution.batches(source) if is_by_rows(format_) else execution.table(source)
+        by_rows = is_by_rows(format_)
+        cells = execution.batches(source) if by_rows else execution.table(source)
         try:
             with Path(os.devnull).open("wb") if name == _NOTHING else execution.files.writer(name) as out:
-                write(cells, source.schema, format_, _bounded(out, most), atts_only=atts_only)
+                work = partial(write, cells, source.schema, format_, _bounded(out, most), atts_only=atts_only)
+                work() if by_rows else execution.apart(work)
         except OSError as error:
             raise EngineError(
                 "ARRAY_WRITER", "FILE_WRITE_ERROR", f"Cannot write file '{name}': {error.strerror}."

@@ -84,25 +84,28 @@ def redimension(context: Context, args: Arguments) -> Relation:
         )
     _check_chunks(keys)
     found = [_cell(attribute, source, totals) for attribute in target.attributes]
-    tail = f"FROM ({source.sql}) {_where(keys)}"
     if totals:
-        return _grouped(source, keys, found, totals, tail)
+        return _grouped(source, keys, found, totals)
     if synthetic:
-        return _counted(source, keys, found, tail)
+        return _counted(source, keys, found)
     if args.value("strict", True):
-        return _strict(source, keys, found, tail)
-    return _first(source, keys, found, tail)
+        return _strict(source, keys, found)
+    return _first(source, keys, found)
+
+
+def _from(source: Relation, keys: Sequence[_Key]) -> str:
+    return f"FROM ({source.sql}) {_where(keys)}"
 
 
 def _grouped(
-    source: Relation, keys: Sequence[_Key], found: Sequence[Cell], totals: Sequence[Cell], tail: str
+    source: Relation, keys: Sequence[_Key], found: Sequence[Cell], totals: Sequence[Cell]
 ) -> Relation:
     names = {total.attribute.name for total in totals}
     picked = [cell if cell.attribute.name in names else _any(cell) for cell in found]
-    return _result(source, _axes(keys), picked, f"{tail} GROUP BY {_ordinals(keys)}")
+    return _result(source, _axes(keys), picked, f"FROM ({source.sql}) {_group_by(keys)}")
 
 
-def _counted(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail: str) -> Relation:
+def _counted(source: Relation, keys: Sequence[_Key], found: Sequence[Cell]) -> Relation:
     """Number the cells of each place in the input's order; check the numbers against the box."""
     place = ", ".join(key.sql for key in keys if not key.synthetic)
     counted = [
@@ -115,7 +118,7 @@ def _counted(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail
         )
         for key in keys
     ]
-    inner = _result(source, counted, found, tail)
+    inner = _result(source, counted, found, _from(source, keys))
     bounded = [
         _Key(key.dimension, f"d{k}", False, None if key.synthetic else key.dimension)
         for k, key in enumerate(keys)
@@ -123,28 +126,28 @@ def _counted(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail
     return replace(inner, sql=f"SELECT * FROM ({inner.sql}) {_where(bounded)}")
 
 
-def _strict(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail: str) -> Relation:
+def _strict(source: Relation, keys: Sequence[_Key], found: Sequence[Cell]) -> Relation:
     if all(any(key.source is each for key in keys) for each in source.schema.dimensions):
-        return _result(source, _axes(keys), found, tail)  # every place of the input stays apart
+        return _result(
+            source, _axes(keys), found, _from(source, keys)
+        )  # every place of the input stays apart
     collision = raising(
         "OPERATOR",
         "DATA_COLLISION",
         f"Data collision is detected at cell position {{{_positions(keys)}}}.",
         *(key.sql for key in keys),
     )
-    having = f"HAVING CASE WHEN count(*) > 1 THEN {collision} ELSE true END"
-    return _result(
-        source, _axes(keys), [_any(cell) for cell in found], f"{tail} GROUP BY {_ordinals(keys)} {having}"
-    )
+    tail = f"FROM ({source.sql}) {_group_by(keys, f'WHEN count(*) > 1 THEN {collision}')}"
+    return _result(source, _axes(keys), [_any(cell) for cell in found], tail)
 
 
-def _first(source: Relation, keys: Sequence[_Key], found: Sequence[Cell], tail: str) -> Relation:
+def _first(source: Relation, keys: Sequence[_Key], found: Sequence[Cell]) -> Relation:
     place = ", ".join(key.sql for key in keys)
     first = (
         f"QUALIFY row_number() OVER (PARTITION BY {place}"
         f" ORDER BY {chunk_order(source.schema.dimensions)}) = 1"
     )
-    return _result(source, _axes(keys), found, f"{tail} {first}")
+    return _result(source, _axes(keys), found, f"{_from(source, keys)} {first}")
 
 
 def _check_chunks(keys: Sequence[_Key]) -> None:
@@ -215,10 +218,36 @@ def _any(cell: Cell) -> Cell:
 
 def _where(keys: Sequence[_Key]) -> str:
     """Leave out cells with a null coordinate; raise at one outside of the box."""
-    missing = " OR ".join(f"{key.sql} IS NULL" for key in keys if key.nullable)
+    missing, invalid = _missing(keys), _invalid(keys)
+    if not invalid:
+        return f"WHERE NOT ({missing})" if missing else ""
+    skipped = f"WHEN {missing} THEN false " if missing else ""
+    return f"WHERE CASE {skipped}{invalid} ELSE true END"
+
+
+def _group_by(keys: Sequence[_Key], *checks: str) -> str:
+    """Group the cells that have coordinates; raise at a group outside of the box, and by more `checks`.
+
+    A group is looked at through ``any_value``: a test of the coordinates themselves DuckDB would make of
+    every cell.
+    """
+    missing = _missing(keys)
+    invalid = _invalid([replace(key, sql=f"any_value({key.sql})") for key in keys])
+    cases = " ".join(case for case in (invalid, *checks) if case)
+    where = f"WHERE NOT ({missing}) " if missing else ""
+    having = f" HAVING CASE {cases} ELSE true END" if cases else ""
+    return f"{where}GROUP BY {_ordinals(keys)}{having}"
+
+
+def _missing(keys: Sequence[_Key]) -> str:
+    return " OR ".join(f"{key.sql} IS NULL" for key in keys if key.nullable)
+
+
+def _invalid(keys: Sequence[_Key]) -> str:
+    """The case of a place outside of the box; empty where there can be none."""
     outside = " OR ".join(test for key in keys if not key.synthetic and (test := key.outside()))
     if not outside:
-        return f"WHERE NOT ({missing})" if missing else ""
+        return ""
     invalid = raising(
         "OPERATOR",
         "INVALID_REDIMENSION_POSITION",
@@ -226,8 +255,7 @@ def _where(keys: Sequence[_Key]) -> str:
         " the position is not valid in the destination array.",
         *(key.sql for key in keys if not key.synthetic),
     )
-    skipped = f"WHEN {missing} THEN false " if missing else ""
-    return f"WHERE CASE {skipped}WHEN {outside} THEN {invalid} ELSE true END"
+    return f"WHEN {outside} THEN {invalid}"
 
 
 def _positions(keys: Sequence[_Key]) -> str:
