@@ -132,3 +132,11 @@ def test_boxes_are_those_of_numpy(ask, shape: list[int], data: st.DataObject) ->
     assert sorted(ask.rows(f"subarray({cells}, {corners})")) == sorted(expected)
     turned = [",".join(map(str, [*at, value])) for at, value in np.ndenumerate(array.T)]
     assert sorted(ask.rows(f"transpose({cells})")) == sorted(turned)
+
+
+@pytest.mark.parametrize(
+    "query", ["between({f}, 0, 0, 1, 1)", "slice({f}, $inst, 0)", "transpose({f})", "join({f}, {f})"]
+)
+def test_places_of_a_data_frame_mean_nothing(ask, query: str) -> None:
+    assert refused(ask, query.format(f=f"flatten({GRID})")) == "DATAFRAMES_NOT_SUPPORTED"
+    assert ask.rows(f"aggregate(flatten({GRID}), count(*))") == ["0,12"]

@@ -348,7 +348,7 @@ OPERATORS = (
         keywords={"cells_per_chunk": "<constant:int64>", "phys_chunk_size": "<constant:int64>"},
         frames=False,
     ),
-    operator("xgrid", "<input> grid=<constant:int64>+", xgrid, frames=False),
+    operator("xgrid", "<input> grid=<constant:int64>+", xgrid),
     operator("unfold", "<input>", unfold),
     operator("reshape", "<input> <schema>", reshape, frames=False),
     operator(
