@@ -28,7 +28,7 @@ def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()
     if _shared is not None:
-        _shared._inside = 0
+        _shared.forget_threads()
 
 
 lifecycle.after_fork(_after_fork)

@@ -66,6 +66,7 @@ class ScidbMagicError(Exception):
 
     @property
     def description(self) -> str:
+        """What happened, in one sentence: SciDB's own where there is one."""
         return str(self)
 
     def __reduce__(self) -> tuple[Any, ...]:

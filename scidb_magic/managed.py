@@ -72,10 +72,14 @@ class ManagedSession:
     def __exit__(self, *_: object) -> None:
         # Threads share the session: the last one to leave gives the slot back.
         with _lock:
-            self._inside = max(0, self._inside - 1)  # a child forked inside has none inside
+            self._inside = max(0, self._inside - 1)
             last = not self._inside
         if last:
             self.connection.release(wait=True)
+
+    def forget_threads(self) -> None:
+        """In a forked child: none of the parent's threads is inside ``with``."""
+        self._inside = 0
 
     @property
     def notify(self) -> Callable[[str], None]:

@@ -1,0 +1,1 @@
+"""AFL as text: pure functions, no I/O."""

@@ -99,9 +99,9 @@ def _plain(value: Any) -> Any:
 def _second(value: Any) -> Any:
     """A ``datetime64`` as datetime; None if it is NaT."""
     second = value.astype("datetime64[s]")
-    if second != value and second == second:  # NaT is unequal to itself
-        raise LiteralError(_FRACTION.format(value))
     moment = second.item()
+    if moment is not None and second != value:
+        raise LiteralError(_FRACTION.format(value))
     if isinstance(moment, int):
         raise LiteralError(f"{value} is outside the years 1 to 9999 that a date literal has.")
     return moment

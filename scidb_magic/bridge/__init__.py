@@ -1,0 +1,1 @@
+"""SciDB-Py on the managed session."""

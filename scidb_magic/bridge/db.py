@@ -67,7 +67,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
         # Not DB's own, which takes a session and hands it to a finalizer that releases it.
         settings = connection.settings
         self._connection = connection
-        self._collector = Collector(connection)
+        self.collector = Collector(connection)
         self._endpoints = Endpoints(connection)
         self.scidb_url = settings.url
         self.scidb_auth = self.http_auth = self._http_auth = None
@@ -102,6 +102,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
 
     @functools.wraps(scidbpy.db.DB.iquery)
     def iquery(self, *args: Any, **kwargs: Any) -> Any:
+        """As ``scidbpy.DB.iquery``, on the managed session."""
         stream = kwargs.pop("use_arrow_stream", False)  # which 19.3.1 does not know
         call = _IQUERY.bind(self, *args, **kwargs)
         call.apply_defaults()
@@ -110,7 +111,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
 
     def iquery_readlines(self, query: str) -> list[Any]:
         """Run a query; the answer is its lines of ``tsv``, those with several fields as lists."""
-        self._collector.sweep()
+        self.collector.sweep()
         with as_scidbpy_raises():
             text = self._connection.text(query, namespace=self.namespace)
         lines = text.split("\n")[:-1]
@@ -130,7 +131,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
         upload_schema: Any,
         use_arrow_stream: bool,
     ) -> Any:
-        self._collector.sweep()
+        self.collector.sweep()
         query = script.only(query).bare
         if namespace := _SET_NAMESPACE.fullmatch(query):
             self.namespace = namespace[1]
@@ -197,11 +198,12 @@ class ManagedOperator(Operator):  # type: ignore[misc]
         return ManagedOperator(self.db, name, self.upload_data, self.upload_schema, self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """As an operator of SciDB-Py; a temporary array that it stores goes with its object."""
         if self.name != "store":
             return super().__call__(*args, **kwargs)
         # SciDB-Py's own finalizer would ask for the session wherever it is called; see `garbage`.
         temporary = kwargs.pop("gc", len(self.args) + len(args) < 2)
         array = super().__call__(*args, gc=False, **kwargs)
         if temporary and array is not self.args[1]:
-            self.db._collector.watch(array, qualified(array, self.db.namespace))
+            self.db.collector.watch(array, qualified(array, self.db.namespace))
         return array

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, folder: Path, ended: threading.Event) -> int:
     try:
         server = _server(options, folder)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (whatever it is, one line tells it)
         sys.stderr.write(f"The embedded server cannot start: {error}\n")
         return 2
     server.start()

@@ -57,6 +57,12 @@ class Shim:
             return NO_SESSION
 
     def session(self, request: Request) -> Session:
+        """The session that the argument `id` names.
+
+        Raises
+        ------
+        SessionGone
+        """
         return self.slots.find(request.parameters.get("id", ""))
 
     def drop(self, session: Session) -> None:
@@ -68,6 +74,7 @@ class Shim:
 
 
 def version(shim: Shim, _: Request) -> Answer:
+    """``/version``: as SciDB's."""
     return Answer(body=shim.engine.version.encode())
 
 
@@ -78,7 +85,7 @@ def new_session(shim: Shim, _: Request) -> Answer:
         return failure(503, "Out of resources")
     try:
         session.open(shim.engine)
-    except Exception:
+    except Exception:  # noqa: BLE001 (502, as shim's, whatever it is)
         _log.exception("The engine gave no session")
         shim.drop(session)
         return NO_SCIDB
@@ -105,6 +112,7 @@ def cancel(shim: Shim, request: Request) -> Answer:
 
 
 def execute_query(shim: Shim, request: Request) -> Answer:
+    """``/execute_query``: runs it; its query id."""
     if request.query_string is None:
         return MISSING
     session = shim.session(request)
@@ -118,7 +126,7 @@ def execute_query(shim: Shim, request: Request) -> Answer:
             return answer
     except SessionGone:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (500, as shim's, whatever it is)
         _log.exception("A query failed inside the engine")
         shim.drop(session)
         return failure(500, f"Internal error of the embedded engine: {type(error).__name__}")
@@ -173,10 +181,12 @@ def upload(shim: Shim, request: Request) -> Answer:
 
 
 def read_lines(shim: Shim, request: Request) -> Answer:
+    """``/read_lines``: text formats."""
     return _read(shim, request, "text", _next_lines)
 
 
 def read_bytes(shim: Shim, request: Request) -> Answer:
+    """``/read_bytes``: binary formats."""
     return _read(shim, request, "binary", _next_bytes)
 
 
@@ -238,6 +248,7 @@ def _whole(file: BinaryIO, wanted: str, stack: ExitStack) -> Answer:
 
 
 def debug(shim: Shim, _: Request) -> Answer:
+    """``/debug``: one line a slot."""
     return Answer(body=shim.slots.listing().encode())
 
 

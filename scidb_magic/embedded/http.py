@@ -42,6 +42,7 @@ class HttpError(Exception):
         self.detail = detail
 
     def answer(self) -> Answer:
+        """What is sent for it, in the web server's own form."""
         body = f"Error {self.status}: {self.reason}" + (f"\n{self.detail}" if self.detail else "")
         return Answer(
             self.status, body.encode(), reason=self.reason, headers=(("Connection", "close"),), shim=False
@@ -70,6 +71,7 @@ class Answer:
     finish: Callable[[], None] | None = None
 
     def head(self) -> bytes:
+        """Status line and fields."""
         reason = self.reason or _REASONS.get(self.status, "ERROR")
         fields = [("Content-Length", str(self.size()))]
         if self.shim:
@@ -255,8 +257,10 @@ def send(connection: socket.socket, answer: Answer, *, body: bool) -> None:
 
 
 def linger(connection: socket.socket) -> None:
-    """After the answer, take what the client still sends: closing at once would reset the connection,
-    and the client would lose the answer."""
+    """After the answer, take what the client still sends.
+
+    Closing at once would reset the connection, and the client would lose the answer.
+    """
     deadline = time.monotonic() + LINGER_SECONDS
     try:
         connection.shutdown(socket.SHUT_WR)

@@ -89,11 +89,13 @@ class Server:
 
     @property
     def url(self) -> str:
+        """Where it listens, with the port that it was given."""
         scheme = "https" if self._tls else "http"
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{scheme}://{host}:{self._listener.server_address[1]}"
 
     def start(self) -> None:
+        """Serve, in a thread of its own."""
         self._thread.start()
 
     def close(self, seconds: float = 2.0) -> None:
@@ -117,7 +119,7 @@ class Server:
         except (Disconnected, OSError):
             # The client's affair: it went away, or spoke no TLS.
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 (one connection must not end the server)
             _log.exception("A connection failed")
 
     def _exchange(self, connection: socket.socket) -> None:
@@ -143,7 +145,7 @@ class Server:
             return self._shim.answer(request) if refusal is None else refusal
         except (HttpError, Disconnected):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (500, whatever it is)
             _log.exception("A request failed")
             return failure(500, f"Internal error of the embedded server: {type(error).__name__}")
 

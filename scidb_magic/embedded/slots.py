@@ -34,22 +34,28 @@ _WEEK = 7 * 24 * 3600.0
 class EngineSession(Protocol):
     """What a session asks of the engine (`scidb_magic.embedded.engine.EngineSession`)."""
 
-    def execute(self, text: str) -> str: ...
+    def execute(self, text: str) -> str:
+        """Run one statement; its query id."""
 
-    def cancel(self) -> bool: ...
+    def cancel(self) -> bool:
+        """Cancel what runs; False if nothing does."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Cancel what runs and forget the result."""
 
 
 class Engine(Protocol):
     """What the server asks of the engine (`scidb_magic.embedded.engine.Engine`)."""
 
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """SciDB's version."""
 
-    def session(self) -> EngineSession: ...
+    def session(self) -> EngineSession:
+        """A new session."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close all of them, and the storage."""
 
 
 class SessionGone(Exception):
@@ -116,6 +122,7 @@ class Session:
         return self.input
 
     def is_older(self, seconds: float) -> bool:
+        """Whether it was not used for longer than `seconds`."""
         return self._clock() - self._stamp > seconds
 
     def end(self, *, wait: bool = True) -> bool:
@@ -144,8 +151,7 @@ class Session:
                     file.unlink(missing_ok=True)
             if self.engine is not None:
                 self.engine.close()
-        except Exception:
-            # The slot has to come free whatever the engine or the disk say.
+        except Exception:  # noqa: BLE001 (the slot has to come free whatever the engine or the disk say)
             _log.exception("A session could not be cleaned up")
 
 

@@ -1,0 +1,1 @@
+"""Columns to pandas, Arrow, NumPy and xarray, and back."""

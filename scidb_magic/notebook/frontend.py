@@ -77,4 +77,6 @@ def close(widget: Any) -> None:
 
 def _kernel() -> Any:
     # A forked child has its parent's shell, but none of the parent's sockets.
-    return getattr(InteractiveShell._instance, "kernel", None) if os.getpid() == _PID else None
+    if os.getpid() != _PID or not InteractiveShell.initialized():
+        return None
+    return getattr(InteractiveShell.instance(), "kernel", None)

@@ -51,10 +51,12 @@ class SettingTrait(TraitType[Any, Any]):
         return ", ".join(self._setting.choices) or self._setting.type
 
     def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ARG002 - traitlets' signature
+        """The value in force."""
         with _short():
             return getattr(shared.session().settings, self._setting.name)
 
     def set(self, obj: Any, value: Any) -> None:  # noqa: ARG002 - traitlets' signature
+        """Configure the session."""
         said = {self._setting.name: Said(value, SET)}
         with _short():
             shared.configure(**said)

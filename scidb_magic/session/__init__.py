@@ -1,0 +1,1 @@
+"""The heart: one slot a process; statements in, bytes and schema out."""

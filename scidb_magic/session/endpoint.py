@@ -73,6 +73,7 @@ class Endpoint:
 
     @property
     def embedded(self) -> bool:
+        """Whether it is the embedded server."""
         return (self.url or "").startswith(EMBEDDED)
 
     @property

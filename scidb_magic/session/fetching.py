@@ -87,6 +87,7 @@ class Fetching:
     decoded: bool = True
 
     def __call__(self, exchange: Exchange) -> Result:
+        """Run the statement in `exchange` and take its result in the chosen format."""
         schema = self.schema or self._schema(exchange)
         if self.rows is not None:
             return self._look(exchange, schema, self.rows)

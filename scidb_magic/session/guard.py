@@ -156,7 +156,7 @@ class Guard:
         try:
             helper = self._helper = _Helper()
             helper.launch()
-        except Exception as error:  # whatever the system or an audit hook has against it
+        except Exception as error:  # noqa: BLE001 (whatever the system or an audit hook has against it)
             self._helper = None
             self._failures += 1
             if helper is not None:
@@ -278,7 +278,7 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 def _pidfd() -> int | None:
-    """This process, as something that can be waited for without being its parent (Linux)."""
+    """Our process, as something that can be waited for without being its parent (Linux)."""
     try:
         return os.pidfd_open(os.getpid())
     except (AttributeError, OSError):

@@ -25,7 +25,7 @@ _NO_SCRIPTS = ("", "-c", "-m", "ipykernel_launcher.py")
 
 
 def host() -> str:
-    """This machine's name."""
+    """Name of the machine."""
     return socket.gethostname()
 
 
@@ -114,6 +114,7 @@ def _ask_ps(pid: int) -> tuple[str, str] | None:
         done = subprocess.run(  # noqa: S603 (a number is all that is put in)
             ["ps", "-o", "stat=,lstart=", "-p", str(pid)],  # noqa: S607 (wherever the system has it)
             capture_output=True,
+            check=False,
             text=True,
             timeout=PS_SECONDS,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from scidb_magic.errors import QueryInterrupted
 
@@ -38,6 +38,47 @@ def in_waiting_thread(call: Callable[[], object]) -> None:
         mailbox.put(call)
 
 
+class _Task(Generic[T]):
+    """`work` in a thread of its own, and what that thread has to say to the one that waits."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._results: list[T] = []
+        self.failures: list[BaseException] = []
+        self.begun = threading.Event()
+        self._done = threading.Event()
+        self.mailbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
+
+    def run(self) -> None:
+        self.begun.set()
+        _here.mailbox = self.mailbox
+        try:
+            self._results.append(self._work())
+        except BaseException as failure:  # noqa: BLE001 (handed over to the waiting thread, whatever it is)
+            self.failures.append(failure)
+        finally:
+            self._done.set()
+            self.mailbox.put(_nothing)
+
+    def ended(self, within: float | None = None) -> bool:
+        """Do what it asks for until it has ended, or has not asked for anything so many seconds long."""
+        while not (self._done.is_set() and self.mailbox.empty()):
+            try:
+                call = self.mailbox.get(timeout=within)
+            except Empty:
+                return False
+            try:
+                call()
+            except Exception:
+                log.warning("A notice could not be shown.", exc_info=True)
+        return True
+
+    def result(self) -> T:
+        if self.failures:
+            raise self.failures[0]
+        return self._results[0]
+
+
 def interruptible(
     work: Callable[[], T],
     cancel: Callable[[], bool],
@@ -67,60 +108,35 @@ def interruptible(
     """
     if threading.current_thread() is not threading.main_thread():
         return work()
-    results: list[T] = []
-    failures: list[BaseException] = []
-    begun, done = threading.Event(), threading.Event()
-    mailbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
-
-    def run() -> None:
-        begun.set()
-        _here.mailbox = mailbox
-        try:
-            results.append(work())
-        except BaseException as failure:  # handed over to the waiting thread, whatever it is
-            failures.append(failure)
-        finally:
-            done.set()
-            mailbox.put(_nothing)
-
-    def ended(within: float | None = None) -> bool:
-        while not (done.is_set() and mailbox.empty()):
-            try:
-                call = mailbox.get(timeout=within)
-            except Empty:
-                return False
-            try:
-                call()
-            except Exception:  # a notice that cannot be shown is no reason to leave a query alone
-                log.warning("A notice could not be shown.", exc_info=True)
-        return True
-
-    thread = threading.Thread(target=run, name="scidb_magic query", daemon=True)
+    task = _Task(work)
     try:
         try:
-            thread.start()
+            threading.Thread(target=task.run, name="scidb_magic query", daemon=True).start()
         except RuntimeError:
             # Python 3.12 starts no thread once the interpreter is ending: a query in somebody's atexit.
             return work()
-        while not ended(TICK_EVERY if tick else None):
-            mailbox.put(tick or _nothing)
+        while not task.ended(TICK_EVERY if tick else None):
+            task.mailbox.put(tick or _nothing)
     except KeyboardInterrupt:
-        try:
-            if not cancel():
-                abandon()
-                raise QueryInterrupted("Interrupted; nothing was running on the server.", ran=False) from None
-            # Again and again, for the first may come just before the query reaches the server.
-            while begun.wait(CANCEL_EVERY) and not ended(CANCEL_EVERY):
-                cancel()
-        except QueryInterrupted:
-            raise
-        except KeyboardInterrupt:
+        raise _interrupted(task, cancel, abandon) from None
+    return task.result()
+
+
+def _interrupted(
+    task: _Task[T], cancel: Callable[[], bool], abandon: Callable[[], object]
+) -> QueryInterrupted:
+    """Cancel what runs, again and again; another interrupt ends the waiting."""
+    try:
+        if not cancel():
             abandon()
-            raise QueryInterrupted("Interrupted: not waiting for the server any more.") from None
-        raise _outcome(failures) from None
-    if failures:
-        raise failures[0]
-    return results[0]
+            return QueryInterrupted("Interrupted; nothing was running on the server.", ran=False)
+        # Again and again, for the first may come just before the query reaches the server.
+        while task.begun.wait(CANCEL_EVERY) and not task.ended(CANCEL_EVERY):
+            cancel()
+    except KeyboardInterrupt:
+        abandon()
+        return QueryInterrupted("Interrupted: not waiting for the server any more.")
+    return _outcome(task.failures)
 
 
 def _nothing() -> None:
@@ -138,6 +154,4 @@ def _outcome(failures: list[BaseException]) -> QueryInterrupted:
         return QueryInterrupted(
             "Interrupted: the query was cancelled on the server; the session stays usable.", ran=False
         )
-    interrupted = QueryInterrupted(f"Interrupted. {failure}", ran=getattr(failure, "ran", None))
-    interrupted.__cause__ = failure
-    return interrupted
+    return QueryInterrupted(f"Interrupted. {failure}", ran=getattr(failure, "ran", None))

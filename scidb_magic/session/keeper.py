@@ -240,6 +240,7 @@ class SlotKeeper:
         return max(min(due) - idle, 0.01) if due else None
 
     def set_state(self, state: str) -> None:
+        """Change the state, and tell who watches."""
         if state != self.state:
             self.state, self.since = state, datetime.now(timezone.utc)
             self.on_change()

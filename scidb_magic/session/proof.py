@@ -1,4 +1,4 @@
-"""Is a session id still ours?
+"""Whether a session id is still ours.
 
 Shim gives out the same ids in the same order after each start, so an id that was kept over a restart may
 be somebody else's session. An id that was used a moment ago, with no sign of a restart since, is trusted.
@@ -40,6 +40,7 @@ class Stamp:
 
     @classmethod
     def now(cls) -> Stamp:
+        """Now, by both clocks."""
         return cls(time.monotonic(), time.time())
 
     @property

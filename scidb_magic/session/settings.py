@@ -196,11 +196,7 @@ def check(name: str, value: Any) -> Any:
     SettingError
         No such setting, or a value that does not fit; the sentence names what would.
     """
-    setting = SETTINGS.get(name)
-    if setting is None:
-        near = difflib.get_close_matches(name, SETTINGS, 1)
-        known = f"did you mean '{near[0]}'?" if near else f"the settings are {', '.join(SETTINGS)}."
-        raise SettingError(f"There is no setting '{name}'; {known}")
+    setting = _named(name)
     if value is None and setting.default is None:
         return None
     if name == "verify":
@@ -222,6 +218,15 @@ def check(name: str, value: Any) -> Any:
     if setting.secret:
         return Secret(value)
     return float(value) if setting.type == "float" else value
+
+
+def _named(name: str) -> Setting:
+    setting = SETTINGS.get(name)
+    if setting is None:
+        near = difflib.get_close_matches(name, SETTINGS, 1)
+        known = f"did you mean '{near[0]}'?" if near else f"the settings are {', '.join(SETTINGS)}."
+        raise SettingError(f"There is no setting '{name}'; {known}")
+    return setting
 
 
 _NO_URL = "A URL of shim begins with http:// or https:// and names a host, or it is 'embedded:'."

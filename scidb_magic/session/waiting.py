@@ -61,4 +61,5 @@ class Deadline:
 
     @property
     def over(self) -> bool:
+        """Whether the time is up."""
         return time.monotonic() >= self._end

@@ -1,0 +1,1 @@
+"""Shim's HTTP protocol: one method an endpoint, no policy."""

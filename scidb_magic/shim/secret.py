@@ -16,6 +16,8 @@ _SHORTEST = 4
 class Secret(str):
     """A string that does not show itself in a repr, a log of locals or a traceback."""
 
+    __slots__ = ()
+
     def __repr__(self) -> str:
         return "'********'"
 

@@ -55,10 +55,12 @@ class Adapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """As in requests, with our context and pools."""
         super().init_poolmanager(*args, ssl_context=self._context, **more)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        """As in requests, with our context and pools."""
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **more)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS

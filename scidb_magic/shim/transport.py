@@ -113,7 +113,9 @@ class Reply:
 class Answer:
     """An answer whose body may still be on its way; a context manager that closes the connection."""
 
-    def __init__(self, response: requests.Response, call: Call, place: str, closing: contextlib.ExitStack):
+    def __init__(
+        self, response: requests.Response, call: Call, place: str, closing: contextlib.ExitStack
+    ) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.call = call

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from scidb_magic.afl.literals import Name
 from scidb_magic.errors import ScidbMagicError, UploadError
@@ -52,8 +52,8 @@ class Storing:
         round: bool = False,
     ) -> str:
         """As `ManagedSession.upload`."""
-        if mode not in _MODES:
-            raise UploadError(f"upload(mode=…) takes one of {', '.join(_MODES)}, not {mode!r}.")
+        if mode not in self._MODES:
+            raise UploadError(f"upload(mode=…) takes one of {', '.join(self._MODES)}, not {mode!r}.")
         target = str(Name(name))
         encoded = frames.encode(
             data,
@@ -66,7 +66,7 @@ class Storing:
 
     def store(self, encoded: Upload, target: str, mode: str) -> None:
         """Store encoded data as the array `target`."""
-        _MODES[mode](self, encoded, target, self.schema(target))
+        self._MODES[mode](self, encoded, target, self.schema(target))
 
     def schema(self, name: str) -> Schema | None:
         """The schema of an array, None if it is not there."""
@@ -173,13 +173,12 @@ class Storing:
         attachment = Attachment.of(encoded.payload)
         self._connection.execute(afl(attachment.token), attachments=(attachment,), retry=retry)
 
-
-_MODES: dict[str, Callable[[Storing, Upload, str, Schema | None], None]] = {
-    "create": Storing._create,
-    "replace": Storing._replace,
-    "append": Storing._append,
-    "temp": Storing._temporary,
-}
+    _MODES: ClassVar[dict[str, Callable[[Storing, Upload, str, Schema | None], None]]] = {
+        "create": _create,
+        "replace": _replace,
+        "append": _append,
+        "temp": _temporary,
+    }
 
 
 def _made(encoded: Upload, file: str, into: str | None = None) -> str:
@@ -194,30 +193,37 @@ def _refuse_if(there: Schema | None, target: str) -> None:
 
 
 def check_fit(encoded: Upload, target: str, there: Schema) -> None:
-    """Refuse data that do not fit an array that is there."""
-    new = frames.array_schema(encoded)
+    """Refuse data that do not fit an array that is there.
+
+    Raises
+    ------
+    UploadError
+        It names what does not fit first.
+    """
+    odd = next(_misfits(encoded, there), None)
+    if odd is not None:
+        raise UploadError(f"The data do not fit into the array '{target}': {odd}.")
+
+
+def _misfits(encoded: Upload, there: Schema) -> Iterator[str]:
+    """What does not fit; each holds only where those before it did not."""
     present = {a.name: a for a in there.attributes}
-    sent = {a.name: a for a in new.attributes}
+    sent = {a.name: a for a in frames.array_schema(encoded).attributes}
     axes = {d.name: d for d in there.dimensions}
-    odd = None
     if encoded.axes and {d.name for d in encoded.axes} != set(axes):
-        odd = f"the dimensions there are {', '.join(axes)}; dims=… names them"
-    elif not encoded.axes and len(axes) > 1:
-        odd = f"it has {len(axes)} dimensions; dims={list(axes)} names the columns that go there"
-    elif lacking := [name for name in present if name not in sent]:
-        odd = f"the data have no {lacking[0]!r}"
-    elif surplus := [name for name in sent if name not in present]:
-        odd = f"it has no attribute {surplus[0]!r}"
-    for name, a in sent.items() if odd is None else ():
+        yield f"the dimensions there are {', '.join(axes)}; dims=… names them"
+    if not encoded.axes and len(axes) > 1:
+        yield f"it has {len(axes)} dimensions; dims={list(axes)} names the columns that go there"
+    yield from (f"the data have no {name!r}" for name in present if name not in sent)
+    yield from (f"it has no attribute {name!r}" for name in sent if name not in present)
+    for name, a in sent.items():
         if a.type != present[name].type:
-            odd = f"{name!r} is {present[name].type} there and {a.type} in the data"
-        elif a.nullable and not present[name].nullable:
-            odd = f"{name!r} takes no missing value there and may be missing in the data"
-    for axis in encoded.axes if odd is None and encoded.rows else ():
+            yield f"{name!r} is {present[name].type} there and {a.type} in the data"
+        if a.nullable and not present[name].nullable:
+            yield f"{name!r} takes no missing value there and may be missing in the data"
+    for axis in encoded.axes if encoded.rows else ():
         room = axes[axis.name]
         if axis.low < room.low or (room.high is not None and (axis.high or 0) > room.high):
             end = "*" if room.high is None else room.high
             reach = f"{axis.name!r} goes from {axis.low} to {axis.high}"
-            odd = f"{reach}, and there is room from {room.low} to {end}"
-    if odd is not None:
-        raise UploadError(f"The data do not fit into the array '{target}': {odd}.")
+            yield f"{reach}, and there is room from {room.low} to {end}"

@@ -1,0 +1,1 @@
+"""Bytes on the wire to columns and back; pure, no I/O."""

@@ -75,6 +75,7 @@ class Column:
 
     @property
     def nullable(self) -> bool:
+        """Whether values may be missing."""
         return self.codes is not None
 
     @property

@@ -46,11 +46,13 @@ def _scatter(data: Any, lengths: Any, out: Any, start: Any) -> None:
 
 
 def walk(lengths: NDArray[np.uint32], gaps: list[int], rows: int, at: int) -> Offsets:
+    """See `kernels.walked`."""
     ends = np.empty(len(gaps) * rows, np.int64)
     return ends[: _walk(_read_only(lengths), np.tile(np.array(gaps, np.int64), rows), at, ends)]
 
 
 def gather(raw: Bytes, start: Offsets, stop: Offsets) -> Bytes:
+    """See `kernels.Kernels`."""
     start, stop = np.ascontiguousarray(start), np.ascontiguousarray(stop)
     out: Bytes = np.empty(int((stop - start).sum()), np.uint8)
     _gather(_read_only(raw), start, stop, out)
@@ -58,6 +60,7 @@ def gather(raw: Bytes, start: Offsets, stop: Offsets) -> Bytes:
 
 
 def scatter(data: Bytes, lengths: Offsets, out: Bytes, start: Offsets) -> None:
+    """See `kernels.Kernels`."""
     _scatter(_read_only(data), np.ascontiguousarray(lengths), out, np.ascontiguousarray(start))
 
 

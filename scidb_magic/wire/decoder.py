@@ -47,6 +47,7 @@ class Rows:
         self._rest = bytearray()
 
     def feed(self, piece: memoryview) -> None:
+        """Decode the next bytes; a row that is cut off waits for its rest."""
         if not self._fields or not piece:
             return
         self._fed += len(piece)
@@ -58,6 +59,13 @@ class Rows:
             self._take_rest()
 
     def columns(self, partial: bool) -> list[Column]:
+        """What was decoded, one column a field.
+
+        Raises
+        ------
+        WireError
+            The bytes end within a row, and that is not `partial`.
+        """
         self._take_rest()
         if self._rest and not partial:
             raise WireError(self._cut_off())

@@ -110,7 +110,7 @@ def compiled() -> Kernels | None:
     """The compiled loops, None where Numba is missing or does not work."""
     try:
         import scidb_magic.wire.compiled as module
-    except Exception:  # whatever is wrong with an accelerator, the result can be had without it
+    except Exception:  # noqa: BLE001 (whatever is wrong with an accelerator, the result can be had without it)
         return None
     return Kernels(partial(walked, module.walk), module.gather, module.scatter)
 

@@ -19,6 +19,7 @@ CODE = np.dtype("i1")
 
 
 def is_variable(field: Field) -> bool:
+    """Whether each value of a field has a length of its own."""
     return field.size is None and field.type in (*VARIABLE_TYPES, "skip")
 
 

@@ -105,6 +105,7 @@ class FixedColumn(_Growing):
         self._values = Pile(dtype, length)
 
     def add(self, values: NDArray[Any], codes: NDArray[np.int8] | None) -> None:
+        """Append values, and their missing reasons where nullable."""
         kept = self._values.room(len(values))
         if self.field.type == "bool":
             np.not_equal(values, 0, out=kept)
@@ -115,6 +116,7 @@ class FixedColumn(_Growing):
             np.putmask(kept, missing, np.zeros((), kept.dtype))
 
     def column(self) -> Column:
+        """All that was added, as one column."""
         codes = self._reasons()
         return Column(self.field.name, self.field.type, self._values.whole(), codes)
 
@@ -160,6 +162,7 @@ class BytesColumn(_Growing):
         self.add(raw, start, stop, codes, kernels)
 
     def column(self) -> Column:
+        """All that was added, as one column."""
         codes = self._reasons()
         missing = None if codes is None else codes != PRESENT
         nulls = 0 if missing is None else int(missing.sum())

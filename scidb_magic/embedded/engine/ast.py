@@ -34,6 +34,7 @@ class Reference:
 
     @property
     def text(self) -> str:
+        """The name as it is written, with its qualifiers."""
         return ".".join((*self.qualifiers, self.name))
 
 

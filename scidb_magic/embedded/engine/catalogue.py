@@ -60,10 +60,12 @@ class Array:
 
     @property
     def name(self) -> str:
+        """Of the array."""
         return self.schema.name
 
     @property
     def temporary(self) -> bool:
+        """Whether it lives in memory, without versions."""
         return self.database == TEMPORARY
 
     def numbered(self, number: int) -> Version | None:
@@ -122,6 +124,7 @@ class Identifiers:
         self._numbers = itertools.count(first)
 
     def take(self) -> int:
+        """The next one."""
         return next(self._numbers)
 
 

@@ -132,16 +132,19 @@ def first_line(message: str) -> str:
 
 
 def array_does_not_exist(name: str, span: Span | None, short: str = "QPROC") -> EngineError:
+    """No array of this name."""
     return EngineError(short, "ARRAY_DOESNT_EXIST", f"Array 'public.{name}' does not exist.", span)
 
 
 def array_already_exists(name: str, span: Span | None = None) -> EngineError:
+    """An array of this name is there already."""
     return EngineError("INFER_SCHEMA", "ARRAY_ALREADY_EXISTS", f"Array 'public.{name}' already exists.", span)
 
 
 def version_does_not_exist(
     what: object, span: Span | None = None, *, short: str = "QPROC", system: bool = False
 ) -> EngineError:
+    """The array is there, but not this version."""
     return EngineError(
         short,
         "ARRAY_VERSION_DOESNT_EXIST",
@@ -152,10 +155,12 @@ def version_does_not_exist(
 
 
 def operator_does_not_exist(name: str, span: Span) -> EngineError:
+    """No operator of this name."""
     return EngineError("QPROC", "LOGICAL_OP_DOESNT_EXIST", f"Logical operator '{name}' does not exist.", span)
 
 
 def no_data_frames(name: str) -> EngineError:
+    """An operator that takes no data frame."""
     return EngineError(
         "INFER_SCHEMA",
         "DATAFRAMES_NOT_SUPPORTED",
@@ -167,10 +172,12 @@ def no_data_frames(name: str) -> EngineError:
 def wrong_parameter(
     what: str, span: Span | None, *, short: str = "QPROC", system: bool = False
 ) -> EngineError:
+    """An argument that is not `what` it should be."""
     return EngineError(short, "WRONG_OPERATOR_ARGUMENT2", f"Parameter must be {what}.", span, system=system)
 
 
 def duplicate_attribute(name: str, span: Span | None = None) -> EngineError:
+    """Two attributes of one name, or an attribute and a dimension."""
     return EngineError(
         "INFER_SCHEMA",
         "DUPLICATE_ATTRIBUTE_NAME",
@@ -180,6 +187,7 @@ def duplicate_attribute(name: str, span: Span | None = None) -> EngineError:
 
 
 def duplicate_dimension(name: str, span: Span | None = None) -> EngineError:
+    """Two dimensions of one name."""
     return EngineError(
         "INFER_SCHEMA",
         "DUPLICATE_DIMENSION_NAME",
@@ -189,10 +197,12 @@ def duplicate_dimension(name: str, span: Span | None = None) -> EngineError:
 
 
 def illegal_operation(description: str, short: str = "INFER_SCHEMA") -> EngineError:
+    """What SciDB refuses in a sentence of its own."""
     return EngineError(short, "ILLEGAL_OPERATION", f"Illegal operation: {description}")
 
 
 def not_positive(name: str, short: str) -> EngineError:
+    """A number that should be above zero."""
     return EngineError(
         short,
         "PARAMETER_NOT_POSITIVE_INTEGER",

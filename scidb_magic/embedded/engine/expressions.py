@@ -140,7 +140,7 @@ def _leaf(node: Node, scope: Scope) -> Typed:
     raise EngineError("QPROC", "WRONG_OPERATOR_ARGUMENT2", "Parameter must be expression.", whole(node))
 
 
-def literal(value: int | float | str | bool | None, type_: str) -> Typed:
+def literal(value: float | str | bool | None, type_: str) -> Typed:
     """A constant of type bool, int64, double, string or void."""
     if value is None:
         return Typed("NULL", "void", True, None, True)

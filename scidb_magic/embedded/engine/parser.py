@@ -35,12 +35,12 @@ def parse(text: str) -> Statement:
         ``QUERY_PARSING_ERROR`` and others of SciDB's parser, with the span of the offending token.
     """
     try:
-        statement = cast(Statement, _grammar().parse(text))
+        statement = cast("Statement", _grammar().parse(text))
     except UnexpectedToken as unexpected:
         token = unexpected.token
         at_end = token.type == "$END"
-        start = len(text.rstrip()) if at_end else cast(int, token.start_pos)
-        raise syntax_error((start, start + 1 if at_end else cast(int, token.end_pos))) from None
+        start = len(text.rstrip()) if at_end else cast("int", token.start_pos)
+        raise syntax_error((start, start + 1 if at_end else cast("int", token.end_pos))) from None
     _check_depth(statement)
     return statement
 
@@ -76,7 +76,7 @@ def _check_depth(statement: Statement) -> None:
 
 
 def _span(token: Token) -> Span:
-    return cast(int, token.start_pos), cast(int, token.end_pos)
+    return cast("int", token.start_pos), cast("int", token.end_pos)
 
 
 def _from_to(first: Span, last: Span) -> Span:

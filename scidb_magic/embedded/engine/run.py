@@ -172,7 +172,7 @@ class Execution:
         def do() -> None:
             try:
                 outcome.set_result(work())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (handed to the thread that waits)
                 outcome.set_exception(error)
 
         threading.Thread(target=do, name="scidb-work", daemon=True).start()

@@ -90,6 +90,7 @@ class Storage:
                 cursor.execute(f"CHECKPOINT {STORED}")
 
     def close(self) -> None:
+        """Close the database; open cursors end with it."""
         self._root.close()
 
     @contextmanager

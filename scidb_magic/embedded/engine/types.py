@@ -48,7 +48,7 @@ def physical(type_: str) -> str:
 @cache
 def cost(source: str, target: str) -> int | None:
     """Cost of the conversion, 0 for none at all, None where there is no converter."""
-    if source == target or source == "void":
+    if source in {target, "void"}:
         return 0
     converter = _CONVERTERS.get((source, target))
     return None if converter is None else converter.cost

@@ -120,7 +120,7 @@ def slots(overview: Overview) -> str:
 
 
 def sessions(overview: Overview) -> str:
-    """This user's sessions as a table."""
+    """The user's sessions as a table."""
     if not overview.own:
         return ""
     head = "".join(f'<th scope="col" {_LEFT}>{name}</th>' for name in _HEADS)

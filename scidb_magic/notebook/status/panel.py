@@ -68,7 +68,7 @@ class Panel:
     @property
     def shown(self) -> bool:
         """Whether a view of it is open, as far as the front end tells."""
-        return not self._closed and self.root._view_count != 0
+        return not self._closed and self.root._view_count != 0  # noqa: SLF001 (ipywidgets' documented trait)
 
     def changed(self) -> None:
         """Look again, now; waits for nothing."""

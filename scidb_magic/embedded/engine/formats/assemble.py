@@ -48,5 +48,6 @@ def in_order(count: int, schema: Schema, source: Path | str) -> list[NDArray[np.
 
 
 def outside(position: Position, schema: Schema) -> str:
+    """SciDB's sentence for a chunk beyond the bounds of its array."""
     dimensions = "; ".join(map(str, schema.dimensions))
     return f"Chunk at {{{','.join(map(str, position))}}} is outside of array boundaries: {dimensions}"

@@ -11,7 +11,8 @@ import pyarrow as pa
 class Batched(Protocol):
     """What a writer of rows needs; a `pyarrow.Table` is one, too."""
 
-    def to_batches(self, max_chunksize: int) -> Iterable[pa.RecordBatch]: ...
+    def to_batches(self, max_chunksize: int) -> Iterable[pa.RecordBatch]:
+        """Pieces of at most `max_chunksize` rows, in order."""
 
 
 class Batches:

@@ -50,6 +50,7 @@ def check(failures: Iterable[Failure], max_errors: int, path: Path | str, array:
 
 
 def import_failed(failure: Failure, path: Path | str, array: str) -> EngineError:
+    """The error of a file that could not be read as asked."""
     return EngineError(
         "IMPORT_ERROR",
         "FILE_IMPORT_FAILED",

@@ -33,6 +33,7 @@ class Grid:
 
     @classmethod
     def of(cls, schema: Schema) -> Grid:
+        """The grid of an array; a chunk length that is open is the whole dimension."""
         low = tuple(d.low for d in schema.dimensions)
         high = tuple(MAX_COORDINATE if d.high is None else d.high for d in schema.dimensions)
         whole = tuple(h - lo + 1 for lo, h in zip(low, high, strict=True))
@@ -43,6 +44,7 @@ class Grid:
 
     @property
     def rank(self) -> int:
+        """Number of dimensions."""
         return len(self.low)
 
     def origin(self, position: Position) -> Position:
@@ -67,6 +69,7 @@ class Grid:
         return tuple(following)
 
     def holds(self, position: Position) -> bool:
+        """Whether `position` is inside the bounds."""
         return all(lo <= at <= h for at, lo, h in zip(position, self.low, self.high, strict=True))
 
     def coordinates(self, count: int) -> list[NDArray[np.int64]]:

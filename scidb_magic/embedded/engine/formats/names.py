@@ -1,4 +1,4 @@
-"""Names of formats and their options, as ``save`` and ``input`` take them (IoFormats.cpp, TypeSystem.cpp).
+r"""Names of formats and their options, as ``save`` and ``input`` take them (IoFormats.cpp, TypeSystem.cpp).
 
 ``csv+:ld`` is the format ``csv+`` with the options ``l`` and ``d``. SciDB looks for the letters that it
 knows and passes over all others; of several letters for one thing the first counts.
@@ -11,7 +11,7 @@ option  meaning
 ``d``   strings stand in ``"…"``
 ``E``   null with reason 0 is written as nothing
 ``n``   … as ``null`` (the default but for TSV)
-``N``   … as ``\\N`` (TSV's default)
+``N``   … as ``\N`` (TSV's default)
 ``?``   … as ``?0``
 ``p``   the fields that are read are parted by ``|``
 ``t``   CSV: the fields that are read are parted by a tab
@@ -107,6 +107,7 @@ def layout(format: str) -> Layout:
 
 
 def unsupported(format: str) -> EngineError:
+    """The error of a format that there is not."""
     return EngineError("INFER_SCHEMA", "UNSUPPORTED_FORMAT", f"Unsupported format '{format}'.")
 
 

@@ -1,8 +1,8 @@
-"""Text to values, whole columns at a time; the way back of `values`.
+r"""Text to values, whole columns at a time; the way back of `values`.
 
 A column comes as an Arrow array of ``large_binary``: the text of each field, quotes and escapes already
 taken off, null where the record has no such field. Null, and the reasons why a value is missing, are
-written ``null``, ``\\N`` and ``?n``; which of these a format knows, its `Dialect` tells. Values are read as
+written ``null``, ``\N`` and ``?n``; which of these a format knows, its `Dialect` tells. Values are read as
 TypeSystem.cpp's StringToValue does.
 """
 

@@ -155,25 +155,28 @@ class _Reader:
                 position[-1] = last[-1]
             elif self.tokens[self.at] != ",":
                 position[-1] += self.cell(tuple(position), last[-1])
-            closed = 0
-            axis = rank - 1
-            position[axis] += 1
-            while position[axis] > last[axis]:
-                if axis == 0:
-                    if self.accept("]"):
-                        return origin, False
-                    self.expect(",", "expected ']'")
-                    return origin, True
-                self.expect("]")
-                closed += 1
-                position[axis] = origin[axis]
-                axis -= 1
-                position[axis] += 1
+            closed = self.carry(position, origin, last)
+            if closed is None:
+                if self.accept("]"):
+                    return origin, False
+                self.expect(",", "expected ']'")
+                return origin, True
             self.accept(",")
             for number in range(closed):
                 if self.tokens[self.at] == "]" and number == 0:  # a comma behind the last row
                     return self.close(origin, rank - closed)
                 self.expect("[")
+
+    def carry(self, position: list[int], origin: Position, last: Position) -> int | None:
+        """Go on to the next position; how many rows ended there, None behind the last one of the chunk."""
+        for closed, axis in enumerate(reversed(range(self.grid.rank))):
+            position[axis] += 1
+            if position[axis] <= last[axis]:
+                return closed
+            if axis:
+                self.expect("]")
+                position[axis] = origin[axis]
+        return None
 
     def close(self, origin: Position, brackets: int) -> tuple[Position, bool]:
         for _ in range(brackets):

@@ -19,11 +19,14 @@ NUMBERS = (*INTEGERS, "float", "double")
 
 
 def cannot(text: str, type: str, why: str) -> ValueError:
+    """The error of a text that is no value of `type`."""
     return ValueError(f"Failed to parse string '{text}' as {type} ({why})")
 
 
 _INTEGER = re.compile(rb"\s*([+-]?)(0[xX][0-9a-fA-F]+|\d*)\s*")
-_FLOAT = re.compile(rb"\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|infinity|nan|(0[xX].*))?\s*", re.I)
+_FLOAT = re.compile(
+    rb"\s*[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf|infinity|nan|(0[xX].*))?\s*", re.IGNORECASE
+)
 """What strtod reads, but for nan(…)."""
 
 
@@ -32,8 +35,11 @@ def _shown(text: bytes) -> str:
 
 
 def _integer(text: bytes, type: str) -> int:
-    """As StringToInteger: blanks around count for nothing, and alone for 0; 0x… is hexadecimal and may have
-    the sign in its first bit; -1 as uint64 is 2**64 - 1."""
+    """As StringToInteger reads it.
+
+    Blanks around count for nothing, and alone for 0; 0x… is hexadecimal and may have the sign in its first
+    bit; -1 as uint64 is 2**64 - 1.
+    """
     match = _INTEGER.fullmatch(text)
     if match is None:
         raise cannot(_shown(text), type, "non-digits")

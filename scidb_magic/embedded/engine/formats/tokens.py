@@ -39,6 +39,7 @@ def is_value(token: str) -> bool:
 
 
 def quoted(token: str) -> bool:
+    """Whether a token is a string in quotes."""
     return token[:1] in ("'", '"')
 
 

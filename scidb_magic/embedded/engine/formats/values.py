@@ -1,12 +1,12 @@
-"""Text of the values of one column, whole columns at a time (TypeSystem.cpp, ValueToString).
+r"""Text of the values of one column, whole columns at a time (TypeSystem.cpp, ValueToString).
 
 ===================  =======================================================================
 bool                 ``true``, ``false``
 integers             decimal
 double, float        ``%.15g``, ``%.6g``; ``nan``, ``inf``, ``-inf``, ``-0``
 string               in quotes, with a backslash before quote and backslash
-char                 in ``'…'`` whatever the quote of strings, with ``\\0 \\n \\r \\t \\f \\' \\\\`` escaped;
-                     in TSV both without quotes, with ``\\t \\n \\r \\\\`` escaped
+char                 in ``'…'`` whatever the quote of strings, with ``\0 \n \r \t \f \' \\`` escaped;
+                     in TSV both without quotes, with ``\t \n \r \\`` escaped
 datetime             ``2014-07-01 00:00:00`` in UTC, in quotes but in TSV
 datetimetz           local time and `` +hh:mm``; an offset of 0 prints as ``-00:00``
 null                 the layout's text of null, or ``?n`` with the missing reason n from 1 on

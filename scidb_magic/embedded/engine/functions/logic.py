@@ -1,4 +1,4 @@
-"""Logic of three values, and what looks at missing values: ``iif``, ``is_null``, ``missing`` …"""
+"""Logic of three values, and what looks at missing values (``iif``, ``is_null``, ``missing`` …)."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def saved(
 
 def _bounded(out: BinaryIO, most: int | None) -> BinaryIO:
     """`out`, which raises as soon as more than `most` bytes are written to it."""
-    return out if most is None else cast(BinaryIO, _Bounded(out, most))
+    return out if most is None else cast("BinaryIO", _Bounded(out, most))
 
 
 class _Bounded:

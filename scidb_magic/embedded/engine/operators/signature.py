@@ -125,6 +125,7 @@ class Bound:
 
     @property
     def span(self) -> Span:
+        """Where the argument stands in the statement."""
         return whole(self.node)
 
 
@@ -145,9 +146,11 @@ class Arguments:
         return [bound for bound in self.positional if bound.slot.name == name]
 
     def values(self, name: str) -> list[Any]:
+        """The values of all arguments called `name`."""
         return [bound.value for bound in self.all(name)]
 
     def one(self, name: str) -> Bound:
+        """The first argument called `name`."""
         return self.all(name)[0]
 
     def value(self, name: str, default: Any = None) -> Any:
