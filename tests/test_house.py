@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 import sysconfig
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -24,8 +26,19 @@ def test_import_rules() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_circle() -> None:
+    graph = grimp.build_graph("scidb_magic", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(list(TopologicalSorter(imports).static_order())) == len(imports)
+
+
 def test_ruff() -> None:
     done = run(sys.executable, "-m", "ruff", "check", "--no-cache", "scidb_magic", "tests")
+    assert done.returncode == 0, done.stdout
+
+
+def test_bandit() -> None:
+    done = run(sys.executable, "-m", "bandit", "-q", "-c", "pyproject.toml", "-r", "scidb_magic")
     assert done.returncode == 0, done.stdout
 
 

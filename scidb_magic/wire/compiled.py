@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit, types
 
-from scidb_magic.wire import kernels
+from scidb_magic.wire import walk as loop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ _OFFSETS = types.Array(types.int64, 1, "C")
 
 
 # signatures, so that no other layout of an array compiles anything anew
-_walk = njit(types.int64(_LENGTHS, _OFFSETS, types.int64, _OFFSETS), cache=True, nogil=True)(kernels.walk)
+_walk = njit(types.int64(_LENGTHS, _OFFSETS, types.int64, _OFFSETS), cache=True, nogil=True)(loop.walk)
 
 
 @njit(types.void(_READ, _OFFSETS, _OFFSETS, _WRITE), cache=True, nogil=True)

@@ -1,8 +1,8 @@
 """The three loops over bytes that rows of variable size need: `walk`, `gather`, `scatter`.
 
-`walk` is one function, run by Python or compiled by Numba (`compiled`). The two that move bytes are one
-NumPy mask each where nothing is compiled. `kernels` picks: the compiled ones where Numba is there and the
-process has had bytes enough to pay for loading them.
+`walk` is one function (`scidb_magic.wire.walk`), run by Python or compiled by Numba (`compiled`). The two
+that move bytes are one NumPy mask each where nothing is compiled. `kernels` picks: the compiled ones where
+Numba is there and the process has had bytes enough to pay for loading them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from scidb_magic.wire.layout import LENGTH, everywhere
+from scidb_magic.wire.walk import walk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,22 +45,6 @@ class Kernels(NamedTuple):
     walk: Callable[[memoryview, Sequence[int], int, int], tuple[Offsets, int]]
     gather: Callable[[Bytes, Offsets, Offsets], Bytes]
     scatter: Callable[[Bytes, Offsets, Bytes, Offsets], None]
-
-
-def walk(lengths: Any, gaps: Any, at: int, ends: Any) -> int:
-    """Fill `ends` with the positions four bytes before the end of each variable field; how many.
-
-    `lengths` has the uint32 that starts at each byte; `gaps` one entry for each field of each row, from
-    there to its length; so every step is the same.
-    """
-    limit = len(lengths)
-    for entry, gap in enumerate(gaps):
-        at += gap
-        if at >= limit:
-            return entry
-        at += lengths[at]
-        ends[entry] = at
-    return len(gaps)
 
 
 Walk = Callable[["NDArray[np.uint32]", list[int], int, int], "Offsets"]

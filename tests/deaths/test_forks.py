@@ -42,6 +42,7 @@ QUICK = {
     ("Process, fork", "long", "return"),
     ("Pool, fork", "look", "return"),
     ("Process, spawn", "query", "os._exit"),
+    ("os.fork", "query", "return"),
     ("Pool, fork, terminate", "query", "return"),
     ("Process, fork", "look", "killed"),
 }

@@ -95,7 +95,9 @@ class Kernel:
 
     def __init__(self, **environment: str) -> None:
         self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(env={**os.environ, **environment})
+        # On a slow machine the progress of a query would stand among the outputs that a test counts.
+        slow = {"SCIDB_MAGIC_PROGRESS_AFTER": str(TIMEOUT)}
+        self.manager.start_kernel(env={**os.environ, **slow, **environment})
         self.client: BlockingKernelClient = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=TIMEOUT)
