@@ -9,7 +9,8 @@ from typing import Any
 
 from scidb_magic.managed import ManagedSession
 from scidb_magic.session import lifecycle
-from scidb_magic.session.settings import CREDENTIALS, Settings, resolve, same_session
+from scidb_magic.session.layers import resolve
+from scidb_magic.session.settings import CREDENTIALS, Settings, same_session
 from scidb_magic.shim.secret import Secret
 
 __all__ = ["ManagedSession", "connect", "current", "forget"]
@@ -90,7 +91,7 @@ def use(given: Mapping[str, Any]) -> ManagedSession:
     Parameters
     ----------
     given : mapping
-        Values by name, as they are or as `scidb_magic.session.settings.Said`.
+        Values by name, as they are or as `scidb_magic.session.layers.Said`.
 
     Raises
     ------

@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.detach:
         _detach()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    os.umask(0o077)  # arrays and results are for this user alone, whatever the folder lets through
     ended = threading.Event()
     # Before there is a folder, so that no signal leaves it behind.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -19,7 +19,7 @@ from scidb_magic.afl.places import Place, place
 from scidb_magic.errors import SettingError
 from scidb_magic.notebook import options, subcommands
 from scidb_magic.notebook.catalogue import Catalogue, Names
-from scidb_magic.session.settings import read_file
+from scidb_magic.session.layers import read_file
 from scidb_magic.wire.schema import Schema
 
 if TYPE_CHECKING:

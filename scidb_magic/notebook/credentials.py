@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from scidb_magic.errors import MagicUsageError
+from scidb_magic.session.layers import Said
 from scidb_magic.session.profiles import SOURCE
-from scidb_magic.session.settings import CREDENTIALS, Said, Settings
+from scidb_magic.session.settings import CREDENTIALS, Settings
 from scidb_magic.session.sources import auth_file, read_auth
 from scidb_magic.shim.secret import Secret
 

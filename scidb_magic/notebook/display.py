@@ -70,6 +70,11 @@ def text(lines: str) -> None:
     bundle(lines, _PRE.format(html.escape(lines)))
 
 
+def page(markdown: str) -> None:
+    """A page of text; where Markdown is not drawn it is read as it is."""
+    _display({"text/plain": markdown, "text/markdown": markdown}, raw=True)
+
+
 def bundle(plain: str, markup: str, more: Mapping[str, Any] = MappingProxyType({})) -> None:
     """One output in two forms, and in `more`, by MIME type."""
     _display({"text/plain": plain, "text/html": markup, **more}, raw=True)

@@ -28,6 +28,7 @@ from scidb_magic.notebook import (
     history,
     inspection,
     kernel,
+    manual,
     options,
     runner,
     shared,
@@ -82,7 +83,7 @@ class SciDBMagics(Magics):
         finally:
             self.catalogue.refresh()
 
-    scidb.__doc__ = subcommands.manual()
+    scidb.__doc__ = manual.text(subcommands.SUBCOMMANDS)
 
     def _run(self, line: str, cell: str | None, local_ns: Mapping[str, Any]) -> Any:
         chosen, text = options.read_query(line)

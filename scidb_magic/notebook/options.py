@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import keyword
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,8 @@ class Option:
         From the word to the value; a ValueError's sentence says what would fit.
     words : tuple of str
         The values that there are, where they are few.
+    example : str
+        A line or a cell that has it.
     """
 
     field: str
@@ -52,6 +55,7 @@ class Option:
     read: Callable[[str], Any] = str
     short: str = ""
     words: tuple[str, ...] = ()
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +112,69 @@ def choice(*words: str) -> Callable[[str], str]:
 
 QUERY: Mapping[str, Option] = {
     "--output": Option(
-        "output", "put the last result, whole, into this variable; no table", "NAME", _identifier, "-o"
+        "output",
+        "put the last result, whole, into this variable; no table",
+        "NAME",
+        _identifier,
+        "-o",
+        example="%%scidb -o hot\nfilter(weather, temp_max > 30)",
     ),
-    "--as": Option("form", f"form of results: {', '.join(FORMS)}", "FORM", choice(*FORMS), words=FORMS),
-    "--limit": Option("limit", "rows to show at most (setting display_limit)", "N", _count),
-    "--all": Option("all", "show whole results"),
-    "--order": Option("order", "whole results in row-major order of their dimensions"),
-    "--plot": Option("plot", "draw the last result: one dimension as a line, two as a heat map"),
-    "--no-fetch": Option("no_fetch", "run the statements and leave their results on the server"),
+    "--as": Option(
+        "form",
+        f"form of results: {', '.join(FORMS)}",
+        "FORM",
+        choice(*FORMS),
+        words=FORMS,
+        example="table = %scidb --as arrow scan(weather)",
+    ),
+    "--limit": Option(
+        "limit",
+        "rows to show at most (setting display_limit)",
+        "N",
+        _count,
+        example="%%scidb --limit 20\nscan(weather)",
+    ),
+    "--all": Option("all", "show whole results", example="%%scidb --all\nscan(weather)"),
+    "--order": Option(
+        "order",
+        "whole results in row-major order of their dimensions",
+        example="frame = %scidb --order scan(weather)",
+    ),
+    "--plot": Option(
+        "plot",
+        "draw the last result: one dimension as a line, two as a heat map",
+        example="%%scidb --plot\nproject(weather, temp_max)",
+    ),
+    "--no-fetch": Option(
+        "no_fetch",
+        "run the statements and leave their results on the server",
+        example="%%scidb --no-fetch\nsort(weather, temp_max)",
+    ),
     "--retry": Option(
         "retry",
         f"send again after a fault: {', '.join(RETRY)} (setting retry)",
         "WHEN",
         choice(*RETRY),
         words=RETRY,
+        example="%%scidb --retry never\nsort(weather, temp_max)",
     ),
-    "--namespace": Option("namespace", "namespace of unqualified array names", "NS"),
+    "--namespace": Option(
+        "namespace",
+        "namespace of unqualified array names (Enterprise Edition)",
+        "NS",
+        example="%%scidb --namespace public\nscan(weather)",
+    ),
     "--progress-after": Option(
         "progress_after",
         "show the progress of what takes longer, in seconds (setting progress_after)",
         "SECONDS",
         _seconds,
+        example="%%scidb --progress-after 10\nsort(weather, temp_max)",
     ),
-    "--quiet": Option("quiet", "print no 'done' lines"),
-    "--help": Option("help", "show the manual", short="-h"),
+    "--quiet": Option(
+        "quiet", "print no 'done' lines", example="%%scidb --quiet\nstore(weather, weather_copy)"
+    ),
+    "--help": Option("help", "show the manual", short="-h", example="%scidb --help"),
 }
 """Options of ``%scidb AFL`` and ``%%scidb``, by their long names."""
 
@@ -241,13 +284,17 @@ def refuse_secret(text: str) -> None:
 
 
 def describe(table: Mapping[str, Option]) -> str:
-    """The table as lines of help."""
+    """The table as lines of help, each option with its example."""
     heads = {
         name: ", ".join(filter(None, (option.short, name))) + (f" {option.value}" if option.value else "")
         for name, option in table.items()
     }
     width = max(map(len, heads.values()), default=0)
-    return "\n".join(f"  {heads[name]:<{width}}  {option.help}" for name, option in table.items())
+    indent = " " * (width + 6)
+    return "\n".join(
+        f"  {heads[name]:<{width}}  {option.help}\n{textwrap.indent(option.example, indent)}"
+        for name, option in table.items()
+    )
 
 
 def _text(word: re.Match[str]) -> str:

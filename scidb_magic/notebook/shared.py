@@ -15,7 +15,8 @@ from scidb_magic.session.connection import unwatched
 
 if TYPE_CHECKING:
     from scidb_magic.api import ManagedSession
-    from scidb_magic.session.settings import Said, Settings
+    from scidb_magic.session.layers import Said
+    from scidb_magic.session.settings import Settings
 
 
 def session() -> ManagedSession:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from scidb_magic.afl.literals import quote
@@ -18,53 +17,53 @@ from scidb_magic.notebook import (
     display,
     failure,
     history,
+    manual,
     options,
     progress,
     schemas,
     shared,
     status,
 )
+from scidb_magic.notebook.command import Subcommand
 from scidb_magic.notebook.units import moment
-from scidb_magic.session.settings import SETTINGS, Said, read_file
+from scidb_magic.session.layers import Said, read_file
+from scidb_magic.session.settings import SETTINGS, Setting
 from scidb_magic.session.sources import PREFIX, config_file
 
 MANY = 10_000
 """Words that a line takes where it takes as many as one likes."""
 
+
+def _of_setting(setting: Setting) -> options.Option:
+    """The option of `connect` that sets it: a switch where it is off by default."""
+    line = f"%scidb connect prod {_flag(setting)}"
+    if setting.default is False:
+        return options.Option(setting.name, setting.help, example=line)
+    value = {True: "yes", False: "no"}[setting.example] if setting.type == "bool" else setting.example
+    return options.Option(setting.name, setting.help, "VALUE", example=f"{line} {value}")
+
+
+def _flag(setting: Setting) -> str:
+    return "--" + setting.name.replace("_", "-")
+
+
 CONNECT: Mapping[str, options.Option] = {
-    "--" + name.replace("_", "-"): options.Option(
-        name, setting.help, "" if setting.type == "bool" else "VALUE"
-    )
-    for name, setting in SETTINGS.items()
-    if name != "url" and not setting.secret
+    _flag(setting): _of_setting(setting)
+    for setting in SETTINGS.values()
+    if setting.name != "url" and not setting.secret
 }
 """Options of ``connect``: every setting but the URL, which stands alone, and the secrets, which are asked."""
 
 
 MORE: Mapping[str, options.Option] = {
-    "--versions": options.Option("versions", "also the versions"),
-    "--count": options.Option("count", "also the number of cells, which takes a query"),
+    "--versions": options.Option("versions", "also the versions", example="%scidb show --versions weather"),
+    "--count": options.Option(
+        "count",
+        "also the number of cells, which takes a query",
+        example="%scidb show --count filter(weather, temp_max > 30)",
+    ),
 }
 """Options of what shows arrays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subcommand:
-    """One row of the table.
-
-    Attributes
-    ----------
-    run : callable
-        Takes the words of the line, and its options by name.
-    words : int
-        How many words it takes at most; -1: the rest of the line is AFL.
-    """
-
-    run: Callable[..., None]
-    help: str
-    usage: str = ""
-    words: int = 0
-    options: Mapping[str, options.Option] = field(default_factory=dict)
 
 
 def run(name: str, text: str, scope: Mapping[str, Any]) -> None:
@@ -79,25 +78,13 @@ def run(name: str, text: str, scope: Mapping[str, Any]) -> None:
         found, text = options.take(text, command.options)
         # Behind AFL it would be taken for a comment of AFL.
         if (last := text.split()[-1:]) and last[0] in command.options:
-            raise MagicUsageError(f"{last[0]} stands before the AFL; it is: {_head(name)}.")
+            raise MagicUsageError(f"{last[0]} stands before the AFL; it is: {command.head(name)}.")
         words = [bound.text for bound in binding.bind(text, scope)]
     else:
         found, words = options.take_words(text, command.options)
     if len(words) > abs(command.words):
-        raise MagicUsageError(f"Too much on the line; it is: {_head(name)}.")
+        raise MagicUsageError(f"Too much on the line; it is: {command.head(name)}.")
     command.run(*words, **found)
-
-
-def manual() -> str:
-    """The manual of ``%scidb`` and ``%%scidb``."""
-    heads = {name: _head(name) for name in SUBCOMMANDS}
-    width = max(map(len, heads.values()))
-    lines = "\n".join(f"  {heads[name]:<{width}}  {command.help}" for name, command in SUBCOMMANDS.items())
-    return _MANUAL.format(options=options.describe(options.QUERY), subcommands=lines)
-
-
-def _head(name: str) -> str:
-    return f"%scidb {name} {SUBCOMMANDS[name].usage}".rstrip()
 
 
 def _status() -> None:
@@ -162,7 +149,7 @@ def _arrays(pattern: str = "*", **more: Any) -> None:
 
 def _show(wanted: str = "", **more: Any) -> None:
     if not wanted:
-        raise MagicUsageError(f"What is to be shown? It is: {_head('show')}.")
+        raise MagicUsageError(f"What is to be shown? It is: {SUBCOMMANDS['show'].head('show')}.")
     schemas.show(shared.session(), wanted, **more)
 
 
@@ -176,20 +163,28 @@ def _operators(pattern: str = "*") -> None:
     display.table(("operator", "arguments", "effect", "library"), rows)
 
 
-def _help(operator: str = "") -> None:
-    if not operator:
-        display.text(manual())
+def _help(topic: str = "") -> None:
+    if not topic:
+        display.text(manual.text(SUBCOMMANDS))
         return
-    known = OPERATORS.get(operator.lower())
-    if known is None:
-        display.text("\n".join(shared.session().fetch(f"help({quote(operator)})")["help"]))
-        return
-    display.text(known.describe())
+    page = manual.page(topic)
+    if page is not None:
+        display.page(page)
+    told = [
+        *([manual.subcommand(topic, SUBCOMMANDS[topic])] if topic in SUBCOMMANDS else []),
+        *([known.describe()] if (known := OPERATORS.get(topic.lower())) else []),
+    ]
+    if told:
+        display.text("\n\n".join(told))
+    elif page is None:
+        display.text("\n".join(shared.session().fetch(f"help({quote(topic)})")["help"]))
 
 
 def _load(*paths: str, into: str | None = None, dims: str | None = None, **switches: Any) -> None:
     if not paths or into is None:
-        raise MagicUsageError(f"Which files, and into which array? It is: {_head('load')}.")
+        raise MagicUsageError(
+            f"Which files, and into which array? It is: {SUBCOMMANDS['load'].head('load')}."
+        )
     session = shared.session()
     with progress.task("loading", session.settings.progress_after, session.cancel) as task:
         loaded = session.load(
@@ -257,71 +252,104 @@ def _fits(name: object, pattern: str) -> bool:
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "connect": Subcommand(
-        _connect, "set the server and settings of this session", "[URL | NAME] [--user NAME] …", 1, CONNECT
+        _connect,
+        "set the server and settings of this session",
+        "%scidb connect https://cluster:8083 --user anna",
+        "[URL | NAME] [--user NAME] …",
+        1,
+        CONNECT,
     ),
-    "connections": Subcommand(_connections, "the connections that have a name in the settings file"),
-    "status": Subcommand(_status, "the session: state, server, counters; also %scidb alone"),
-    "slots": Subcommand(_slots, "the slots of the server, and whose they are"),
+    "connections": Subcommand(
+        _connections, "the connections that have a name in the settings file", "%scidb connections"
+    ),
+    "status": Subcommand(_status, "the session: state, server, counters; also %scidb alone", "%scidb status"),
+    "slots": Subcommand(_slots, "the slots of the server, and whose they are", "%scidb slots"),
     "release": Subcommand(
         _release,
         "give the slot back; the next query takes a new one",
+        "%scidb release",
         "[--orphans]",
-        options={"--orphans": options.Option("orphans", "free the slots of your processes that are gone")},
+        options={
+            "--orphans": options.Option(
+                "orphans",
+                "free the slots of your processes that are gone",
+                example="%scidb release --orphans",
+            )
+        },
     ),
-    "reconnect": Subcommand(_reconnect, "give the slot back and take a new one"),
-    "cancel": Subcommand(_cancel, "cancel the running query on the server"),
+    "reconnect": Subcommand(_reconnect, "give the slot back and take a new one", "%scidb reconnect"),
+    "cancel": Subcommand(_cancel, "cancel the running query on the server", "%scidb cancel"),
     "arrays": Subcommand(
-        _arrays, "the arrays: dimensions, chunks, attributes", "[PATTERN] [--versions] [--count]", 1, MORE
+        _arrays,
+        "the arrays: dimensions, chunks, attributes",
+        "%scidb arrays weather* --versions --count",
+        "[PATTERN] [--versions] [--count]",
+        1,
+        MORE,
     ),
     "load": Subcommand(
         _load,
         "load files into one array; again, it goes on from there",
+        "%scidb load 'data/*.csv' --into weather",
         "FILES … --into NAME",
         MANY,
         {
             "--into": options.Option(
-                "into", "the array; the first file makes it, if it is not there", "NAME"
+                "into",
+                "the array; the first file makes it, if it is not there",
+                "NAME",
+                example="%scidb load day1.csv day2.csv --into days",
             ),
-            "--dims": options.Option("dims", "columns that are its dimensions, such as x,y", "COLUMNS"),
-            "--strict": options.Option("strict", "stop at the first bad file"),
-            "--again": options.Option("again", "also what is in already"),
-            "--server": options.Option("server", "files on the server, which reads them by aio_input"),
+            "--dims": options.Option(
+                "dims",
+                "columns that are its dimensions",
+                "COLUMNS",
+                example="%scidb load 'data/*.csv' --into daily --dims day",
+            ),
+            "--strict": options.Option(
+                "strict",
+                "stop at the first bad file",
+                example="%scidb load 'data/*.csv' --into weather --strict",
+            ),
+            "--again": options.Option(
+                "again", "also what is in already", example="%scidb load 'data/*.csv' --into weather --again"
+            ),
+            "--server": options.Option(
+                "server",
+                "files on the server, which reads them by aio_input",
+                example="%scidb load '/data/*.csv' --into weather --server",
+            ),
         },
     ),
     "show": Subcommand(
         _show,
         "the schema of an array, or of a query, which is not run",
+        "%scidb show regrid(photograph, 10, 10, avg(light))",
         "[--versions] [--count] NAME | QUERY",
         -1,
         MORE,
     ),
-    "operators": Subcommand(_operators, "the operators that the server has", "[PATTERN]", 1),
-    "help": Subcommand(_help, "this manual, or an operator's arguments", "[OPERATOR]", 1),
-    "last_error": Subcommand(_last_error, "all that is known of the last error: code, the server's text"),
-    "history": Subcommand(
-        _history, "the statements of this kernel: time, duration, rows, outcome", "[TEXT]", MANY
+    "operators": Subcommand(
+        _operators, "the operators that the server has", "%scidb operators *join*", "[PATTERN]", 1
     ),
-    "config": Subcommand(_config, "the settings: value, where it comes from, meaning", "[PATTERN]", 1),
+    "help": Subcommand(
+        _help,
+        "this manual, a page of it, a subcommand's options, or an operator's arguments",
+        "%scidb help errors",
+        "[PAGE | SUBCOMMAND | OPERATOR]",
+        1,
+    ),
+    "last_error": Subcommand(
+        _last_error, "all that is known of the last error: code, the server's text", "%scidb last_error"
+    ),
+    "history": Subcommand(
+        _history,
+        "the statements of this kernel: time, duration, rows, outcome",
+        "%scidb history store",
+        "[TEXT]",
+        MANY,
+    ),
+    "config": Subcommand(
+        _config, "the settings: value, where it comes from, meaning", "%scidb config slot*", "[PATTERN]", 1
+    ),
 }
-
-_MANUAL = """\
-SciDB in a notebook: one session a kernel, which looks after itself.
-
-  %scidb AFL              run one statement; its whole result is the value of the line
-  x = %scidb AFL
-  %%scidb [options]       run the statements of the cell, ';' between them, and show each result
-  %scidb                  show the session's status
-  %scidb rerun NUMBER     run a statement of %scidb history again
-
-Options of %scidb and %%scidb, before the AFL:
-{options}
-
-Subcommands:
-{subcommands}
-
-{{{{ expression }}}} in AFL, outside its strings and comments, is a Python expression: its value is put in
-as a safely quoted literal. Name('A') gives an identifier, a DataFrame or NumPy array is uploaded and stands
-as an input(…). Nothing else in AFL is expanded.
-
-Settings: %scidb config shows them; %config SciDBMagics.display_limit = 100 sets one.
-"""

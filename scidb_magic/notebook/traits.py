@@ -17,7 +17,8 @@ from traitlets.config.loader import Config, DeferredConfig, LazyConfigValue
 
 from scidb_magic.errors import ScidbMagicError, SettingError
 from scidb_magic.notebook import failure, shared
-from scidb_magic.session.settings import SETTINGS, Said, Setting, check
+from scidb_magic.session.layers import Said
+from scidb_magic.session.settings import SETTINGS, Setting, check
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

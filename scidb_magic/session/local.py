@@ -266,7 +266,7 @@ def _line(stream: IO[bytes]) -> bytes:
 
 def _locked(path: Path) -> IO[bytes] | None:
     """The file, locked; None while somebody else has locked it."""
-    file = path.open("ab")
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
     try:
         import fcntl
     except ImportError:

@@ -2,22 +2,20 @@
 
 Each field has a type, a default and one sentence of help. From the table come the environment
 variables (``SCIDB_URL``, ``SCIDB_MAGIC_SLOT_WAIT`` …), the keys of the TOML file, and the traits of
-``%config SciDBMagics``. What is nearer to the user wins: argument, connection by name (`profiles`),
-IPython's configuration, environment, file, default. `sources` reads the files.
+``%config SciDBMagics``. `layers` tells which of several values counts.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
 from scidb_magic.errors import SettingError
 from scidb_magic.session import profiles
-from scidb_magic.session.sources import PREFIX, auth_file, config_file, read_auth, read_toml
+from scidb_magic.session.sources import PREFIX
 from scidb_magic.shim.secret import Secret
 
 CREDENTIALS = (("user", "password"), ("http_user", "http_password"))
@@ -32,7 +30,7 @@ class Setting:
     """One row of the table.
 
     `environment` is the variable's name; `choices` is empty where any value of the type will do; a
-    session goes on when a `live` setting changes; a number is at least `least`.
+    session goes on when a `live` setting changes; a number is at least `least`; `example` is a value.
     """
 
     name: str
@@ -44,6 +42,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     live: bool = False
     least: float | None = None
+    example: Any = None
 
 
 def _row(
@@ -55,6 +54,7 @@ def _row(
     choices: tuple[str, ...] = (),
     live: bool = False,
     least: float | None = None,
+    example: Any = None,
 ) -> Any:
     metadata = {
         "help": help,
@@ -63,6 +63,7 @@ def _row(
         "choices": choices,
         "live": live,
         "least": least,
+        "example": example,
     }
     return field(default=default, repr=not secret, metadata=metadata)
 
@@ -76,17 +77,22 @@ class Settings:
         "URL of shim, or 'embedded:' for the server that comes with this package (in memory), or"
         " 'embedded:DIR' to keep its arrays in a folder, or the name of a connection in the settings file.",
         environment="SCIDB_URL",
+        example="https://cluster:8083",
     )
-    user: str | None = _row(None, "SciDB user; none: SciDB is asked without one.")
+    user: str | None = _row(None, "SciDB user; none: SciDB is asked without one.", example="anna")
     password: str | None = _row(None, "Password of the SciDB user.", secret=True)
-    http_user: str | None = _row(None, "User of the web server in front of shim (Digest or Basic).")
+    http_user: str | None = _row(
+        None, "User of the web server in front of shim (Digest or Basic).", example="anna"
+    )
     http_password: str | None = _row(None, "Password of the web server's user.", secret=True)
     verify: str = _row(
-        "yes", "Check the TLS certificate: 'yes', 'no', or the path of a file of trusted certificates."
+        "yes",
+        "Check the TLS certificate: 'yes', 'no', or the path of a file of trusted certificates.",
+        example="/etc/ssl/cluster.pem",
     )
-    admin: bool = _row(False, "Take the session with SciDB's priority for administrators.")
+    admin: bool = _row(False, "Take the session with SciDB's priority for administrators.", example=True)
     namespace: str | None = _row(
-        None, "Namespace of unqualified array names (Enterprise Edition).", live=True
+        None, "Namespace of unqualified array names (Enterprise Edition).", live=True, example="lab"
     )
     retry: str = _row(
         "safe",
@@ -94,19 +100,27 @@ class Settings:
         " 'always'.",
         choices=RETRY,
         live=True,
+        example="never",
     )
-    connect_timeout: float = _row(10.0, "Seconds to wait for a connection to the server.", least=0.1)
+    connect_timeout: float = _row(
+        10.0, "Seconds to wait for a connection to the server.", least=0.1, example=30
+    )
     release_timeout: float = _row(
-        1.5, "Seconds to wait for the answer to the release at the end.", live=True, least=0.1
+        1.5, "Seconds to wait for the answer to the release at the end.", live=True, least=0.1, example=3
     )
     slot_wait: float = _row(
-        75.0, "Seconds to wait for a slot on a full server; shim reaps after 60.", live=True, least=0
+        75.0,
+        "Seconds to wait for a slot on a full server; shim reaps after 60.",
+        live=True,
+        least=0,
+        example=300,
     )
     connect_wait: float = _row(
         30.0,
         "Seconds to try again where the server refuses connections, as shim does when it is overloaded.",
         live=True,
         least=0,
+        example=120,
     )
     idle_release: float = _row(
         600.0,
@@ -114,15 +128,18 @@ class Settings:
         " query; 0: never.",
         live=True,
         least=0,
+        example=0,
     )
     guardian: bool = _row(
         True,
         "Have a small helper process free the slot when this process ends without doing so (not on Windows).",
+        example=False,
     )
     read_operators: str = _row(
         "",
         "More operators that change nothing, with commas between them: their statements may be sent again.",
         live=True,
+        example="my_scan,my_stats",
     )
     format: str = _row(
         "auto",
@@ -130,12 +147,17 @@ class Settings:
         " format), 'arrow', 'binary'.",
         choices=FORMATS,
         live=True,
+        example="binary",
     )
     progress_after: float = _row(
-        1.0, "Seconds after which a running statement shows its progress.", live=True, least=0
+        1.0, "Seconds after which a running statement shows its progress.", live=True, least=0, example=10
     )
-    display_limit: int = _row(1000, "Rows shown of a result that is only displayed.", live=True, least=1)
-    max_result_bytes: int = _row(2**31, "Largest result that is downloaded, in bytes.", live=True, least=1)
+    display_limit: int = _row(
+        1000, "Rows shown of a result that is only displayed.", live=True, least=1, example=100
+    )
+    max_result_bytes: int = _row(
+        2**31, "Largest result that is downloaded, in bytes.", live=True, least=1, example=8_000_000_000
+    )
 
 
 def _table() -> dict[str, Setting]:
@@ -151,6 +173,7 @@ def _table() -> dict[str, Setting]:
             row.metadata["choices"],
             row.metadata["live"],
             row.metadata["least"],
+            row.metadata["example"],
         )
     return rows
 
@@ -253,126 +276,3 @@ def check_url(url: str) -> None:
         )
     if parts.scheme not in ("http", "https") or not host:
         raise SettingError(_NO_URL)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A value, and where it was said, for people."""
-
-    value: Any
-    source: str
-
-
-_Layer = dict[str, Said]
-
-
-def read_file(environ: Mapping[str, str] = os.environ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The settings of the settings file, and its connections by name.
-
-    Raises
-    ------
-    SettingError
-        Of anything in the file; the sentence names it.
-    """
-    path = config_file(environ)
-    in_file = read_toml(path)
-    connections = profiles.read(in_file, path, check)
-    in_file.pop(profiles.SECTION, None)
-    for name, value in in_file.items():
-        try:
-            check(name, value)
-        except SettingError as error:
-            raise SettingError(f"The settings file {path}: {error}") from None
-    return in_file, connections
-
-
-def resolve(
-    given: Mapping[str, Any] | None = None,
-    environ: Mapping[str, str] = os.environ,
-    standing: Mapping[str, Any] | None = None,
-) -> tuple[Settings, dict[str, str]]:
-    """The settings in force, and where each came from.
-
-    Parameters
-    ----------
-    given : mapping
-        What the caller said by name, as it is or as `Said`; None counts as not said.
-    environ : mapping
-        Environment variables.
-    standing : mapping of str to Said
-        What IPython's configuration says, for every session.
-
-    Returns
-    -------
-    settings : Settings
-    sources : dict of str to str
-        For each setting ``"argument"`` or what its `Said` says, ``"connection NAME in PATH"``, the
-        variable's name, the file's path, or ``"default"``.
-
-    Raises
-    ------
-    SettingError
-    """
-    layers = _layers(given or {}, standing or {}, environ)
-    values: dict[str, Any] = {}
-    sources = dict.fromkeys(SETTINGS, "default")
-    for name, setting in SETTINGS.items():
-        said = next((layer[name] for layer in layers if name in layer and _is_for(layer, name, values)), None)
-        if said is not None:
-            values[name], sources[name] = _value(setting, said), said.source
-    if "password" not in values:
-        from_file = read_auth(auth_file(environ))
-        if from_file is not None and values.get("user") in (None, from_file[0]):
-            values["user"], values["password"] = from_file
-            sources["user"] = sources["password"] = str(auth_file(environ))
-    return Settings(**values), sources
-
-
-def _layers(
-    given: Mapping[str, Any], standing: Mapping[str, Any], environ: Mapping[str, str]
-) -> list[_Layer]:
-    """All that was said, what is nearest to the user first."""
-    path = config_file(environ)
-    in_file, connections = read_file(environ)
-    variables = {row.name: row.environment for row in SETTINGS.values() if environ.get(row.environment)}
-    layers = [
-        _layer(given, "argument"),
-        _layer(standing, "configuration"),
-        {name: Said(environ[variable], variable) for name, variable in variables.items()},
-        _layer(in_file, str(path)),
-    ]
-    url = next((layer["url"].value for layer in layers if "url" in layer), None)
-    if profiles.is_name(url):
-        layers[0].pop("url", None)
-        table = profiles.choose(connections, url, path)
-        layers.insert(1, _layer(table, f"{profiles.SOURCE}{url} in {path}"))
-    return layers
-
-
-def _layer(values: Mapping[str, Any], source: str) -> _Layer:
-    layer = {}
-    for name, value in values.items():
-        if name not in SETTINGS:
-            check(name, None)
-        said = value if isinstance(value, Said) else Said(value, source)
-        if said.value is not None:
-            layer[name] = said
-    return layer
-
-
-_USERS = {secret: user for user, secret in CREDENTIALS}
-
-
-def _is_for(layer: _Layer, name: str, values: Mapping[str, Any]) -> bool:
-    """Whether a value may be used: a secret that stands beside one user is not sent for another."""
-    user = _USERS.get(name)
-    return user is None or user not in layer or layer[user].value == values.get(user)
-
-
-def _value(setting: Setting, said: Said) -> Any:
-    try:
-        return check(setting.name, said.value)
-    except SettingError as error:
-        if said.source != setting.environment:
-            raise
-        raise SettingError(f"{said.source}: {error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NoReturn, SupportsIndex
 
 ARGUMENTS = re.compile(
     r"(/(?:new_session|execute_query|read_lines|read_bytes|upload|cancel|release_session))\?[^\s\"'<]*"
@@ -20,6 +21,16 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'********'"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        # A pickle is a file, or goes to a machine of somebody else's.
+        raise TypeError("A password is not pickled: connect in the process that needs the session.")
 
 
 def without_secrets(text: str, secrets: Iterable[str | None] = ()) -> str:

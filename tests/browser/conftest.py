@@ -55,8 +55,8 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="package")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """One headless Chromium; in CI its absence is a failure."""
+def program(playwright: Playwright) -> str:
+    """Where Chromium is; in CI its absence is a failure."""
     own = playwright.chromium.executable_path
     found = next(filter(None, map(shutil.which, (*NAMES, own))), None)
     if found is None:
@@ -64,8 +64,14 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright, program: str) -> Iterator[Browser]:
+    """One headless Chromium."""
     expect.set_options(timeout=PATIENCE / 3)
-    with playwright.chromium.launch(executable_path=found, args=FLAGS) as browser:
+    with playwright.chromium.launch(executable_path=program, args=FLAGS) as browser:
         yield browser
 
 

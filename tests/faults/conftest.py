@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scidb_magic.api import ManagedSession
-from scidb_magic.session.settings import resolve
+from scidb_magic.session.layers import resolve
 from scidb_magic.shim.client import ShimClient
 
 # The test modules of this folder import it by this name: under importlib they are no package.

@@ -82,7 +82,7 @@ def session(proxy: Any, make: Any) -> Any:
 def direct(server: Any) -> Any:
     """Looks into the server past every proxy."""
     from scidb_magic.api import ManagedSession
-    from scidb_magic.session.settings import resolve
+    from scidb_magic.session.layers import resolve
 
     with ManagedSession(*resolve({"url": server.url})) as session:
         yield session

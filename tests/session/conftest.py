@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scidb_magic.api import ManagedSession
-from scidb_magic.session.settings import resolve
+from scidb_magic.session.layers import resolve
 
 
 @pytest.fixture

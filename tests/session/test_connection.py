@@ -21,7 +21,7 @@ from scidb_magic.errors import (
     ShimUnreachable,
     SlotsExhausted,
 )
-from scidb_magic.session.settings import resolve
+from scidb_magic.session.layers import resolve
 from scidb_magic.shim.client import ShimClient
 
 LONG = "aggregate(build(<x:int64>[i=0:99999999999], i % 7), sum(x))"

@@ -9,7 +9,8 @@ import pytest
 
 from scidb_magic import api
 from scidb_magic.errors import SettingError
-from scidb_magic.session.settings import SETTINGS, Said, read_file, resolve
+from scidb_magic.session.layers import Said, read_file, resolve
+from scidb_magic.session.settings import SETTINGS
 from scidb_magic.shim.secret import Secret
 
 TABLES = """

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from scidb_magic.errors import SettingError
-from scidb_magic.session.settings import SETTINGS, Said, check, resolve
+from scidb_magic.session.layers import Said, resolve
+from scidb_magic.session.settings import SETTINGS, check
 from scidb_magic.session.sources import read_auth
 from scidb_magic.shim.secret import Secret
 

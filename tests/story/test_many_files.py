@@ -16,7 +16,7 @@ import scidb_magic
 from scidb_magic import api
 from scidb_magic.api import ManagedSession
 from scidb_magic.errors import QueryError
-from scidb_magic.session.settings import resolve
+from scidb_magic.session.layers import resolve
 
 WORKERS = 8
 LONG = bool(os.environ.get("SCIDB_MAGIC_LONG"))

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scidb_magic.api import ManagedSession
-from scidb_magic.session.settings import resolve
+from scidb_magic.session.layers import resolve
 
 
 def _integers(dtype: str) -> st.SearchStrategy[int]:

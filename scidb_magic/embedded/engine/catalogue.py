@@ -202,13 +202,15 @@ class Catalogue:
 
     def widen(self, array: Array, schema: Schema, defaults: Sequence[str]) -> Array:
         """Give all versions of an array the attributes that `schema` has more, with SQL of their values."""
-        first = len(array.schema.attributes)
+        added = schema.attributes[len(array.schema.attributes) :]
+        named = [f"a{k}" for k in range(len(array.schema.attributes), len(schema.attributes))]
+        values = ", ".join(f"{name} = {default}" for name, default in zip(named, defaults, strict=True))
         for version in array.versions:
-            for k, (attribute, default) in enumerate(zip(schema.attributes[first:], defaults, strict=True)):
-                self._cursor.execute(
-                    f"ALTER TABLE {array.database}.data.v{version.id}"
-                    f" ADD COLUMN a{first + k} {physical(attribute.type)} DEFAULT {default}"
-                )
+            table = f"{array.database}.data.v{version.id}"
+            for name, attribute in zip(named, added, strict=True):
+                self._cursor.execute(f"ALTER TABLE {table} ADD COLUMN {name} {physical(attribute.type)}")
+            # Not DEFAULT: for an expression DuckDB 1.5 changes its configuration, which is locked.
+            self._cursor.execute(f"UPDATE {table} SET {values}")
         self._cursor.execute(f"DELETE FROM {array.database}.main.arrays WHERE id = ?", [array.id])
         widened = replace(array, schema=schema)
         self._insert(widened)
