@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scidbpy
 
+from scidb_magic.errors import WireError
 from scidb_magic.frames import download
 from scidb_magic.wire import binary
 from scidb_magic.wire.columns import VARIABLE_TYPES, Column
@@ -43,6 +44,8 @@ def to_array(body: bytearray, attributes: Sequence[Attribute]) -> NDArray[Any]:
     """Rows in SciDB's binary format as a structured array of shape (n,), one field an attribute."""
     schema = _schema(attributes)
     if schema.is_fixsize():
+        if len(body) % schema.atts_dtype.itemsize:
+            raise WireError("The result ends within a row.")
         return np.frombuffer(body, schema.atts_dtype)
     columns = binary.decode(body, attributes)
     cells = np.empty(len(columns[0]), schema.atts_dtype)

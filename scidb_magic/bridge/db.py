@@ -71,7 +71,8 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
         self._endpoints = Endpoints(connection)
         self.scidb_url = settings.url
         self.scidb_auth = self.http_auth = self._http_auth = None
-        self.verify, self.admin, self.namespace = settings.verify, settings.admin, settings.namespace
+        self.verify, self.admin = settings.verify, settings.admin
+        self._namespace: str | None = None
         self.use_arrow, self.no_ops = False, False
         self.result_size_limit = settings.max_result_bytes // 2**20
         self.arrays = Arrays(self)
@@ -82,6 +83,11 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"<ManagedDB on {self._connection.status().url or 'no server yet'}>"
+
+    @property
+    def namespace(self) -> str | None:
+        """Of its queries: what ``set_namespace`` said, else the session's."""
+        return self._namespace or self._connection.settings.namespace
 
     def __dir__(self) -> list[str]:
         own = [name for name in (*vars(self), *dir(type(self))) if not name.startswith("_")]
@@ -134,7 +140,7 @@ class ManagedDB(scidbpy.db.DB):  # type: ignore[misc]
         self.collector.sweep()
         query = script.only(query).bare
         if namespace := _SET_NAMESPACE.fullmatch(query):
-            self.namespace = namespace[1]
+            self._namespace = namespace[1]
             return None
         attachments = []
         if upload_data is not None:

@@ -74,7 +74,7 @@ class Endpoints:
                 return exchange.execute(asked), b""
             if not save.startswith(_BINARY):
                 query_id = exchange.execute(asked, save=save)
-                return query_id, exchange.read_text().encode("utf-8", "surrogateescape")
+                return query_id, exchange.read_text(limit).encode("utf-8", "surrogateescape")
             query_id = exchange.execute(
                 asked, save=save, atts_only=bool(atts_only), result_size_limit=max(1, limit // 2**20)
             )

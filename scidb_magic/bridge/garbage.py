@@ -14,7 +14,7 @@ import weakref
 from collections import deque
 from typing import Any
 
-from scidb_magic.errors import ScidbMagicError
+from scidb_magic.errors import QueryError, ScidbMagicError
 from scidb_magic.session.connection import Connection
 
 log = logging.getLogger("scidb_magic")
@@ -40,13 +40,19 @@ class Collector:
     def sweep(self) -> None:
         """Remove what is due, unless a statement runs just now. Never raises an error of the server."""
         self._leave_the_parents()
-        while not self._connection.busy:
+        while self._due and not self._connection.busy:
             try:
-                self._connection.execute(_removal(self._due.popleft()))
-            except IndexError:
+                array = self._due.popleft()
+            except IndexError:  # another thread was first
                 return
+            try:
+                self._connection.execute(_removal(array))
+            except QueryError as error:
+                log.debug("A temporary array was not removed: %s", error)
             except ScidbMagicError as error:
+                self._due.append(array)
                 log.debug("%s at the removal of a temporary array: %s", type(error).__name__, error)
+                return
 
     def _gone(self, owner: int) -> None:
         self._leave_the_parents()

@@ -19,7 +19,7 @@ import scidbpy
 
 from scidb_magic.errors import UploadError
 from scidb_magic.frames import upload
-from scidb_magic.frames.exact import Options
+from scidb_magic.frames.exact import Options, codes_of
 from scidb_magic.frames.values import column_of
 from scidb_magic.wire import binary
 from scidb_magic.wire.columns import PRESENT, VARIABLE_TYPES, Column, dtype_of
@@ -130,8 +130,7 @@ def _column(name: str, type_: str, part: NDArray[Any], nullable: bool) -> Column
 
 def _typed(name: str, type_: str, part: NDArray[Any]) -> Column:
     if type_ == "char":
-        letters = part.astype("S1")
-        return Column(name, type_, np.frombuffer(letters.tobytes(), np.uint8))
+        return _letters(name, part)
     if type_ == "datetimetz" and part.dtype.names == ("time", "tz"):
         part = part.astype([("time", part.dtype["time"]), ("offset", part.dtype["tz"])])
     found = column_of(name, part, Options())
@@ -144,11 +143,30 @@ def _typed(name: str, type_: str, part: NDArray[Any]) -> Column:
     return replace(found, type=type_, values=_converted(name, type_, np.asarray(found.values)))
 
 
+def _letters(name: str, part: NDArray[Any]) -> Column:
+    """Bytes, and texts of one ASCII letter at most."""
+    if part.dtype == np.uint8:
+        return replace(column_of(name, part, Options()), type="char")
+    letters = []
+    for row, value in enumerate(part.tolist()):
+        raw = value.encode() if isinstance(value, str) else value
+        if raw is not None and not (isinstance(raw, bytes) and len(raw) <= 1):
+            raise UploadError(f"Attribute {name!r}, row {row}: {value!r} is no char, which is one byte.")
+        letters.append(raw)
+    missing = np.array([letter is None for letter in letters], np.bool_)
+    values = np.array([letter[0] if letter else 0 for letter in letters], np.uint8)
+    return Column(name, "char", values, codes_of(missing) if missing.any() else None)
+
+
 def _converted(name: str, type_: str, values: NDArray[Any]) -> NDArray[Any]:
     """Numbers in another type of NumPy; only a float may lose digits, to a smaller float."""
     with np.errstate(all="ignore"):
         converted = values.astype(dtype_of(type_))
         changed = converted.astype(values.dtype) != values
+        # Where back and forth through a number of another sign, or past the end, gives the same.
+        changed |= (converted < 0) != (values < 0)
+        if converted.dtype.kind == "f" and values.dtype.kind in "iu":
+            changed |= converted >= float(int(np.iinfo(values.dtype).max) + 1)
     if changed.any() and not (converted.dtype.kind == values.dtype.kind == "f"):
         row = int(changed.argmax())
         raise UploadError(f"Attribute {name!r}, row {row}: {values[row]} does not fit {type_}.")

@@ -27,6 +27,7 @@ Imports NumPy: import it when there is something to send.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,10 +121,13 @@ def _times(name: str, data: NDArray[Any], options: Options) -> Column:
     return fixed_column(name, "datetime", seconds_of(name, data, options), np.isnat(data))
 
 
-def _texts(name: str, data: NDArray[Any], _: Options) -> Column:
+def _texts(name: str, data: NDArray[Any], options: Options) -> Column:
     import pyarrow as pa
 
-    array: Any = pa.array(data.astype(data.dtype.newbyteorder("=")))
+    try:
+        array: Any = pa.array(data.astype(data.dtype.newbyteorder("=")))
+    except UnicodeError:
+        return replace(_object_texts(name, data.astype(object), options), codes=None)
     type_ = "string" if data.dtype.kind == "U" else "binary"
     return arrow.from_array(array, Attribute(name, type_, nullable=False))
 
@@ -208,6 +212,21 @@ def _object_floats(name: str, data: NDArray[Any], _: Options) -> Column:
     return fixed_column(name, "double", np.where(missing, 0.0, data).astype(np.float64), missing)
 
 
+def _object_numbers(name: str, data: NDArray[Any], options: Options) -> Column:
+    """Integers among floats: doubles, where each of them is one."""
+    for row, value in enumerate(data):
+        if isinstance(value, (int, np.integer)) and not _is_double(int(value)):
+            raise refuse(name, row, value, "is no double, which the floats of its column ask for; convert it")
+    return _object_floats(name, data, options)
+
+
+def _is_double(value: int) -> bool:
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
+
+
 def _object_times(name: str, data: NDArray[Any], options: Options) -> Column:
     import pandas as pd
 
@@ -229,7 +248,7 @@ _BY_CONTENT: dict[str, Callable[[str, Any, Options], Column]] = {
     "boolean": _object_bools,
     "integer": _object_integers,
     "floating": _object_floats,
-    "mixed-integer-float": _object_floats,
+    "mixed-integer-float": _object_numbers,
     "datetime": _object_times,
     "datetime64": _object_times,
     "date": _object_times,
@@ -297,12 +316,15 @@ def _from_arrow(name: str, data: Any, options: Options) -> Column:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise no_type(name, data.type if known else data.dtype) from error
     if pa.types.is_date(array.type):
-        array = array.cast(pa.timestamp("s"))
+        array = array.cast(pa.timestamp("ms"))
     if pa.types.is_timestamp(array.type):
         times = array.cast(pa.timestamp(array.type.unit)).to_numpy(zero_copy_only=False)
         if array.type.tz is None:
             return _times(name, times, options)
-        zoned = pd.Series(times).dt.tz_localize("UTC").dt.tz_convert(array.type.tz)
+        try:
+            zoned = pd.Series(times).dt.tz_localize("UTC").dt.tz_convert(array.type.tz)
+        except (KeyError, ValueError) as error:
+            raise UploadError(f"Column {name!r}: there is no time zone {array.type.tz!r} here.") from error
         return _moments(name, zoned, options)
     type_ = _ARROW.get(str(array.type))
     if type_ is None:

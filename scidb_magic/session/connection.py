@@ -156,7 +156,7 @@ class Connection:
 
         def work(exchange: Exchange) -> str:
             exchange.execute(query, save=save)
-            return exchange.read_text()
+            return exchange.read_text(self.settings.max_result_bytes)
 
         return self._run(work, (), None, statement.text)
 

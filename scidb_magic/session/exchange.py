@@ -173,11 +173,22 @@ class Exchange:
             raise moved
         return query_id
 
-    def read_text(self) -> str:
-        """The saved output of the last query, a text format."""
+    def read_text(self, limit: int | None = None) -> str:
+        """The saved output of the last query, a text format.
+
+        Raises
+        ------
+        ResultTooLarge
+            It is over `limit` bytes; known when these have come.
+        """
         from scidb_magic.shim.download import Download
 
-        download = Download(lines=True, on_piece=lambda _: self._refuse_if_cancelled())
+        def look(download: Download) -> None:
+            self._refuse_if_cancelled()
+            if limit is not None and download.received > limit:
+                raise _too_large(f"more than {limit:,}", download.received, limit)
+
+        download = Download(lines=True, on_piece=look)
         self._read(lambda: self.client.download(self.sid, download), download)
         return download.body.decode("utf-8", "surrogateescape")
 
@@ -214,12 +225,7 @@ class Exchange:
     def _bounded(self, limit: int) -> Head:
         head = self._head()
         if head.size > limit:
-            raise ResultTooLarge(
-                f"The result has {head.size:,} bytes and max_result_bytes is {limit:,}: select less, or raise"
-                " the limit with %config SciDBMagics.max_result_bytes or connect(max_result_bytes=…).",
-                size=head.size,
-                limit=limit,
-            )
+            raise _too_large(f"{head.size:,}", head.size, limit)
         return head
 
     def _head(self) -> Head:
@@ -359,3 +365,12 @@ def _in_statement(position: int, echo: str, statement: str) -> int | None:
         if not start:
             return None
     return position - start
+
+
+def _too_large(told: str, size: int, limit: int) -> ResultTooLarge:
+    return ResultTooLarge(
+        f"The result has {told} bytes and max_result_bytes is {limit:,}: select less, or raise"
+        " the limit with %config SciDBMagics.max_result_bytes or connect(max_result_bytes=…).",
+        size=size,
+        limit=limit,
+    )

@@ -16,7 +16,6 @@ schema is given.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from scidb_magic.errors import QueryError
@@ -32,7 +31,6 @@ PREVIEW_BYTES = 8 * 2**20
 _PROBE = "build(<v:int64>[i=0:0], 0)"
 _NO_ARROW = "SCIDB_LE_UNSUPPORTED_FORMAT"
 _NOT_IN_ARROW = {"datetimetz"}
-_TSV_ESCAPE = re.compile(r"\\(.)")
 _MISSING_OPERATOR = "SCIDB_LE_LOGICAL_OP_DOESNT_EXIST"
 
 
@@ -99,7 +97,7 @@ class Fetching:
     def _schema(self, exchange: Exchange) -> Schema:
         asked = replace(self.query, text=show(self.query.text), offset=0, changes=False, auxiliary=True)
         exchange.execute(asked, save="tsv")
-        return Schema.parse(_TSV_ESCAPE.sub(_unescape, exchange.read_text().partition("\t")[0]))
+        return Schema.of_line(exchange.read_text())
 
     def _can_be_arrow(self, exchange: Exchange, schema: Schema) -> bool:
         if not _NOT_IN_ARROW.isdisjoint(attribute.type for attribute in schema.attributes):
@@ -147,7 +145,3 @@ class Fetching:
 
     def _sent(self, wrapped: Wrapped) -> Query:
         return replace(self.query, text=wrapped.text, offset=wrapped.offset)
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1])

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
+
+import numpy as np
 
 from scidb_magic.afl.literals import Name
 from scidb_magic.errors import ScidbMagicError, UploadError
 from scidb_magic.frames import upload as frames
+from scidb_magic.frames.exact import codes_of
+from scidb_magic.frames.forms import row_major
 from scidb_magic.frames.upload import Upload
 from scidb_magic.session.connection import Connection
 from scidb_magic.session.uploads import Attachment
+from scidb_magic.wire import binary
+from scidb_magic.wire.columns import Column
 from scidb_magic.wire.schema import Schema, distinct_names
 
 _NOT_THERE = "SCIDB_LE_ARRAY_DOESNT_EXIST"
@@ -71,7 +77,7 @@ class Storing:
     def schema(self, name: str) -> Schema | None:
         """The schema of an array, None if it is not there."""
         try:
-            return Schema.parse(self._look(f"show({name})").split("\t")[0])
+            return Schema.of_line(self._look(f"show({name})"))
         except ScidbMagicError as error:
             if error.code == _NOT_THERE:
                 return None
@@ -85,8 +91,25 @@ class Storing:
         stored = target if there is None else f"{target}_{secrets.token_hex(4)}"
         self._run(encoded, lambda file: f"store({_made(encoded, file)}, {stored})")
         if there is not None:
+            self._take_place(stored, target)
+
+    def _take_place(self, stored: str, target: str) -> None:
+        """Put the array `stored` in the place of `target`."""
+        removed = False
+        try:
             self._connection.execute(f"remove({target})")
+            removed = True
             self._connection.execute(f"rename({stored}, {target})")
+        except BaseException as error:
+            if not removed and getattr(error, "ran", None) is False:
+                with contextlib.suppress(ScidbMagicError):
+                    self._connection.execute(f"remove({stored})")
+            else:
+                self._connection.notify(
+                    f"The new data are in '{stored}'; if there is no '{target}' any more,"
+                    f" rename({stored}, {target}) makes them that."
+                )
+            raise
 
     def _temporary(self, encoded: Upload, target: str, there: Schema | None) -> None:
         _refuse_if(there, target)
@@ -147,6 +170,16 @@ class Storing:
         """How many cells a 1-D array has from `first` to `last`."""
         return int(self._look(f"aggregate(between({target}, {first}, {last}), count(*))"))
 
+    def holds(self, encoded: Upload, array: str, first: int) -> bool:
+        """Whether the encoded rows lie in a 1-D array from `first` on, all of them and as they are."""
+        sent = binary.decode(b"".join(encoded.payload), encoded.schema.attributes)
+        query = f"between({array}, {first}, {first + encoded.rows - 1})"
+        row, *there = row_major(self._connection.fetch(query, format="binary").cells(), 1)
+        by_name = {column.name: column for column in there}
+        if len(row) != encoded.rows or set(by_name) != {column.name for column in sent}:
+            return False
+        return _rows(sent) == _rows([by_name[column.name] for column in sent])
+
     def identity(self, target: str) -> str:
         """SciDB's id of an array, which another one of the same name has not; "" where it tells none."""
         found = self._look(f"project(filter(list('arrays'), name = '{target}'), uaid)")
@@ -179,6 +212,12 @@ class Storing:
         "append": _append,
         "temp": _temporary,
     }
+
+
+def _rows(columns: Sequence[Column]) -> bytes:
+    """Rows that are equal for equal values, whether or not a type allows null."""
+    none = [np.zeros(len(c), np.bool_) if c.missing is None else c.missing for c in columns]
+    return binary.encode([replace(c, codes=codes_of(m)) for c, m in zip(columns, none, strict=True)])
 
 
 def _made(encoded: Upload, file: str, into: str | None = None) -> str:

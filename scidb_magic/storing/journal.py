@@ -58,20 +58,20 @@ class Entry:
     mark : Mark
     before : int
         The array's last version before.
-    first : int
-        Coordinate of the first row, where rows are appended.
+    first : int or None
+        Coordinate of the first row, where rows are appended; None where the data tell their places.
     rows : int
     version : int or None
         That the file made; None: it was about to be inserted.
     made : str
         When, as SciDB tells it.
     array : str
-        SciDB's id of the array.
+        SciDB's id of the array; empty where it was not there before.
     """
 
     mark: Mark
     before: int
-    first: int
+    first: int | None
     rows: int
     version: int | None = None
     made: str = ""
@@ -84,9 +84,10 @@ class Entry:
         # A version that was removed is older than all that are there.
         return versions.get(self.version) == self.made or self.version < min(versions)
 
-    def doubtful(self, versions: Mapping[int, str]) -> bool:
-        """Whether the file may be in the array, and nobody knows."""
-        return self.version is None and max(versions, default=0) > self.before
+    def doubtful(self, array: str, versions: Mapping[int, str]) -> bool:
+        """Whether the file may be in the array of this id, and nobody knows."""
+        same = self.array == array or (not self.array and not self.before)
+        return self.version is None and same and max(versions, default=0) > self.before
 
 
 class Journal:
@@ -97,12 +98,10 @@ class Journal:
     url : str
         Of the server.
     array : str
-    folder : Path, optional
-        Else the one in the user's state folder.
     """
 
-    def __init__(self, url: str, array: str, folder: Path | None = None) -> None:
-        self._folder = folder
+    def __init__(self, url: str, array: str) -> None:
+        self._folder: Path | None = None
         self._name = hashlib.sha256(f"{url}\n{array}".encode()).hexdigest()[:32] + ".jsonl"
 
     @classmethod
@@ -134,7 +133,8 @@ class Journal:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             descriptor = os.open(file, flags, 0o600)
             try:
-                os.write(descriptor, json.dumps(asdict(entry)).encode() + b"\n")
+                # A line of its own, also behind one that a process left half written.
+                os.write(descriptor, b"\n" + json.dumps(asdict(entry)).encode() + b"\n")
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,10 @@ def load(
     try:
         array: _Array | ServerFiles
         if server:
+            if dims is not None or chunks is not None:
+                raise UploadError(
+                    "server=True takes an array that is there, so dims and chunks do not go with it."
+                )
             array = ServerFiles(connection, target)
         else:
             array = _Array(
@@ -141,38 +146,67 @@ class _Array:
                 if known.mark == mark:
                     return LoadedFile(path, "skipped", known.rows)
                 raise UploadError("it was loaded, and has changed since: again=True loads it once more")
-            doubt = known if known and known.mark == mark and known.doubtful(self._versions) else None
-            return LoadedFile(path, "loaded", self._put(path, mark, doubt))
-        except (UploadError, OSError, QueryError) as error:
+            doubt = None
+            if known and known.mark == mark and known.doubtful(self._identity, self._versions):
+                doubt = known
+            encoded = self._encoded(path)
+            if self._there is not None:
+                check_fit(encoded, self._target, self._there)
+            if not encoded.rows:
+                return LoadedFile(path, "loaded")
+            if doubt is not None and (version := self._made_by(doubt, encoded)):
+                self._note(doubt, version)
+                return LoadedFile(path, "skipped", encoded.rows)
+            entry = self._put(encoded, mark)
+        except (UploadError, OSError, ValueError, QueryError) as error:
             if isinstance(error, QueryError) and error.code == _CANCELLED:
                 raise
             return LoadedFile(path, "failed", message=sentence(error))
+        self._look_again(entry)
+        return LoadedFile(path, "loaded", entry.rows)
 
-    def _put(self, path: str, mark: Mark, doubt: Entry | None) -> int:
-        """Put a file into the array; `doubt` tells where it may be already."""
-        encoded = self._encoded(path)
-        if self._there is not None:
-            check_fit(encoded, self._target, self._there)
-        if not encoded.rows:
-            return 0
-        first = 0 if encoded.axes else self._first(encoded.rows, doubt)
-        entry = Entry(mark, max(self._versions, default=0), first, encoded.rows)
+    def _put(self, encoded: frames.Upload, mark: Mark) -> Entry:
+        """Put a file into the array; what the journal says of it before."""
+        first = None if encoded.axes else self._behind()
+        entry = Entry(mark, max(self._versions, default=0), first, encoded.rows, array=self._identity)
         self._journal.write(entry)
+        self._next = None
         if self._there is None:
             self._storing.make(encoded, self._target, retry=self._retry)
-            self._there = self._storing.schema(self._target)
-            self._identity = self._storing.identity(self._target)
         else:
-            self._storing.insert(encoded, self._target, self._there, first, retry=self._retry)
-        self._versions = self._storing.versions(self._target)
+            self._storing.insert(encoded, self._target, self._there, first or 0, retry=self._retry)
+        return entry
+
+    def _look_again(self, entry: Entry) -> None:
+        """Learn what became of the array; an error here is none of the file, which is in."""
+        try:
+            if self._there is None:
+                self._there = self._storing.schema(self._target)
+                self._identity = self._storing.identity(self._target)
+            self._versions = self._storing.versions(self._target)
+        except ScidbMagicError as error:
+            error.ran = True
+            raise
         version = max(self._versions, default=0)
         # Somebody else's version in between may have taken the next places.
-        self._next = first + encoded.rows if version == entry.before + 1 else None
+        if entry.first is not None and version == entry.before + 1:
+            self._next = entry.first + entry.rows
+        self._note(entry, version)
+
+    def _note(self, entry: Entry, version: int) -> None:
+        """The file of `entry` is in, since `version`."""
         made = self._versions.get(version, "")
-        entry = Entry(mark, entry.before, first, encoded.rows, version, made, self._identity)
+        entry = replace(entry, version=version, made=made, array=self._identity)
         self._journal.write(entry)
-        self._known[mark.path] = entry
-        return encoded.rows
+        self._known[entry.mark.path] = entry
+
+    def _made_by(self, doubt: Entry, encoded: frames.Upload) -> int | None:
+        """The version with which a file came in that was about to come; None where it did not."""
+        if doubt.first is None or doubt.rows != encoded.rows:
+            return None  # cells that tell their places may be put there twice
+        version = doubt.before + 1
+        array = f"{self._target}@{version}" if version in self._versions else self._target
+        return version if self._storing.holds(encoded, array, doubt.first) else None
 
     def _encoded(self, path: str) -> frames.Upload:
         table = files.read(path, files.types_of(self._there) if self._there else None)
@@ -182,14 +216,10 @@ class _Array:
             dims = own if set(own) <= set(table.column_names) else None
         return frames.encode(table, dims=dims, chunks=self._chunks)
 
-    def _first(self, rows: int, doubt: Entry | None) -> int:
-        """Where the rows of a file go: behind all others, or where they may be already."""
+    def _behind(self) -> int:
+        """Where the rows of a file go: behind all others."""
         if self._there is None:
             return 0
-        if doubt is not None and doubt.rows == rows:
-            lying = self._storing.cells(self._target, doubt.first, doubt.first + rows - 1)
-            if lying in (0, rows):
-                return doubt.first
         return self._storing.behind(self._target, self._there) if self._next is None else self._next
 
 

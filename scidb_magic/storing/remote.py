@@ -52,6 +52,14 @@ class _Group:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What files have in common that one statement can read: what parts their fields, and the first line."""
+
+    separator: str
+    header: tuple[str, ...]
+
+
 class ServerFiles:
     """Loads the server's own files into an array that is there.
 
@@ -83,41 +91,63 @@ class ServerFiles:
     ) -> Iterator[LoadedFile]:
         """What becomes of each file, in order."""
         waiting: list[str] = []
+        shape = _Shape("", ())
         for number, path in enumerate(paths):
             tell(number, len(paths), path)
             known = None if again else self._known.get(_mark(path).path)
-            if known is not None and self._has(known):
-                yield LoadedFile(path, "skipped", known.rows)
-                continue
-            waiting.append(path)
-            if len(waiting) >= max(self._instances, 1):
-                yield from self._batch(waiting)
+            own, told = shape, None
+            try:
+                if known is not None and self._has(known):
+                    told = LoadedFile(path, "skipped", known.rows)
+                else:
+                    own = _Shape(_separator(path), tuple(self._header(path)))
+            except (QueryError, UploadError) as error:
+                told = _failed(path, error)
+            if told or own != shape or len(waiting) >= max(self._instances, 1):
+                yield from self._batch(waiting, shape)
                 waiting = []
-        yield from self._batch(waiting)
+            if told:
+                yield told
+            else:
+                waiting, shape = [*waiting, path], own
+        yield from self._batch(waiting, shape)
         tell(len(paths), len(paths), "")
 
     def _has(self, known: Entry) -> bool:
-        """Whether a file is in, also where the load of it broke off."""
+        """Whether a file is in, also where the load of it broke off.
+
+        Raises
+        ------
+        UploadError
+            It may be in, and nobody can tell.
+        """
         if known.stands(self._identity, self._versions):
             return True
-        if not known.doubtful(self._versions) or len(self._schema.dimensions) > 1:
+        if known.first is None or not known.doubtful(self._identity, self._versions):
             return False
-        return self._storing.cells(self._target, known.first, known.first + known.rows - 1) == known.rows
+        last = known.first + known.rows - 1
+        if max(self._versions) == known.before + 1:
+            return self._storing.cells(self._target, known.first, last) == known.rows
+        raise UploadError(
+            "a load of it broke off, and others have written since: look whether it is in, and load it with"
+            " again=True if it is not"
+        )
 
-    def _batch(self, paths: Sequence[str]) -> list[LoadedFile]:
+    def _batch(self, paths: Sequence[str], shape: _Shape) -> list[LoadedFile]:
         if not paths:
             return []
+        before = self._versions
         try:
-            return self._put(paths)
+            return self._put(paths, shape)
         except (QueryError, UploadError) as error:
-            if isinstance(error, QueryError) and error.code == _CANCELLED:
+            if self._versions is not before:
                 raise
             if len(paths) == 1:
-                return [LoadedFile(paths[0], "failed", message=sentence(error))]
-            return [one for path in paths for one in self._batch([path])]
+                return [_failed(paths[0], error)]
+            return [one for path in paths for one in self._batch([path], shape)]
 
-    def _put(self, paths: Sequence[str]) -> list[LoadedFile]:
-        columns = _columns(self._header(paths[0]), self._schema, self._target)
+    def _put(self, paths: Sequence[str], shape: _Shape) -> list[LoadedFile]:
+        columns = _columns(shape.header, self._schema, self._target)
         with self._lines(paths, len(columns)) as lines:
             groups = self._groups(lines, columns)
             bad = {group.source for group in groups if group.bad}
@@ -191,7 +221,8 @@ class ServerFiles:
         for source in sorted({group.source for group in groups}):
             own = [(g.lines, place) for g, place in zip(groups, places, strict=True) if g.source == source]
             rows = sum(lines for lines, _ in own)
-            entries.append(Entry(_mark(paths[source]), before, own[0][1], rows))
+            place = own[0][1] if appended else None
+            entries.append(Entry(_mark(paths[source]), before, place, rows, array=self._identity))
             self._journal.write(entries[-1])
         chosen = " or ".join(
             f"(src_instance_id = {group.source} and dst_instance_id = {group.place})" for group in groups
@@ -201,12 +232,19 @@ class ServerFiles:
             made.append(f"{row}, {_place(groups, places)}")
         cells = f"apply(filter({lines}, {chosen}), {', '.join(made)})"
         self._connection.execute(f"insert(redimension({cells}, {self._target}), {self._target})")
+        self._versions = {}  # unknown, until they are asked for
         self._versions = self._storing.versions(self._target)
         version = max(self._versions, default=0)
         made_at = self._versions.get(version, "")
         told: dict[str, Any] = {"version": version, "made": made_at, "array": self._identity}
         for entry in entries:
             self._journal.write(replace(entry, **told))
+
+
+def _failed(path: str, error: QueryError | UploadError) -> LoadedFile:
+    if error.code == _CANCELLED:
+        raise error
+    return LoadedFile(path, "failed", message=sentence(error))
 
 
 def _mark(path: str) -> Mark:

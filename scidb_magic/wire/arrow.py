@@ -58,9 +58,12 @@ def decode(stream: bytes | memoryview, schema: Schema) -> list[Column]:
     import pyarrow as pa
 
     try:
-        table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
-    except pa.ArrowInvalid as error:
-        raise WireError(f"The result is not a whole Arrow stream: {error}.") from error
+        table = _read(pa.ipc.open_stream(pa.py_buffer(stream)), len(stream))
+        # Else an offset in it that is wrong leads into memory that is not its own.
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, IndexError):
+        # Not Arrow's own sentence, in which pieces of memory may stand.
+        raise WireError("The result is not a whole Arrow stream.") from None
     dimensions = [Attribute(d.name, "int64", nullable=False) for d in schema.dimensions]
     expected = [*schema.attributes, *dimensions]
     if table.num_columns == len(schema.attributes):
@@ -76,6 +79,19 @@ def decode(stream: bytes | memoryview, schema: Schema) -> list[Column]:
     ]
     attributes = len(schema.attributes)
     return columns[attributes:] + columns[:attributes]
+
+
+def _read(reader: Any, size: int) -> Any:
+    """The table of a stream of so many bytes; it holds no more, or somebody has packed it."""
+    import pyarrow as pa
+
+    batches, held = [], 0
+    for batch in reader:
+        held += batch.nbytes
+        if held > size:
+            raise ValueError("compressed")
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 def encode(columns: Sequence[Column]) -> bytes:
@@ -173,8 +189,10 @@ def _values(array: Any, type_: str, missing: NDArray[np.bool_]) -> Any:
     if type_ == "datetime":
         seconds = array.cast(pa.timestamp("s")).cast(pa.int64())
         return (seconds.fill_null(0) if array.null_count else seconds).to_numpy().view("M8[s]")
+    if array.type != pa.from_numpy_dtype(dtype_of(type_)):
+        raise pa.ArrowTypeError("another type")
     filled = array.fill_null(False if type_ == "bool" else 0) if array.null_count else array
-    return filled.to_numpy(zero_copy_only=False).astype(dtype_of(type_), copy=False)
+    return filled.to_numpy(zero_copy_only=False)
 
 
 def _letters(values: NDArray[np.uint8], missing: NDArray[np.bool_] | None) -> Any:

@@ -45,9 +45,16 @@ class Rows:
         self._columns = [_growing(field, length) for field in fields]
         self._expected, self._fed, self._count = size or 0, 0, 0
         self._rest = bytearray()
+        self._wanted = HELD
 
     def feed(self, piece: memoryview) -> None:
-        """Decode the next bytes; a row that is cut off waits for its rest."""
+        """Decode the next bytes; a row that is cut off waits for its rest.
+
+        Raises
+        ------
+        WireError
+            A byte that is no missing reason.
+        """
         if not self._fields or not piece:
             return
         self._fed += len(piece)
@@ -55,7 +62,7 @@ class Rows:
             self._rest += piece[self._take(piece) :]
             return
         self._rest += piece
-        if len(self._rest) >= HELD:
+        if len(self._rest) >= self._wanted:
             self._take_rest()
 
     def columns(self, partial: bool) -> list[Column]:
@@ -64,7 +71,7 @@ class Rows:
         Raises
         ------
         WireError
-            The bytes end within a row, and that is not `partial`.
+            As for `feed`; or the bytes end within a row, and that is not `partial`.
         """
         self._take_rest()
         if self._rest and not partial:
@@ -86,7 +93,7 @@ class Rows:
     def _take(self, body: memoryview) -> int:
         """Take all whole rows; how many bytes those are."""
         loops = kernels(len(body), self._expected - self._fed) if self._variable else None
-        taken = 0
+        taken, self._wanted = 0, HELD
         while taken < len(body):
             here = self._variable_block(body[taken:], loops) if loops else self._fixed_block(body[taken:])
             if not here:
@@ -105,17 +112,26 @@ class Rows:
         return count * size
 
     def _variable_block(self, body: memoryview, loops: Kernels) -> int:
-        window = BLOCK // 4
-        while True:
-            block = body[:window]
-            ends, used = loops.walk(block, self._gaps, self._tail, BLOCK_ROWS)
-            if used or window >= len(body):
-                break
-            window *= 8  # a long row
-        if used:
-            self._gather(block[:used], ends, loops)
-            self._count += len(ends)
+        ends, used = loops.walk(body[: BLOCK // 4], self._gaps, self._tail, BLOCK_ROWS)
+        if not used:
+            ends, used = self._long_row(body)
+            if used > len(body):
+                self._wanted = used
+                return 0
+        self._gather(body[:used], ends, loops)
+        self._count += len(ends)
         return used
+
+    def _long_row(self, body: memoryview) -> tuple[NDArray[np.int64], int]:
+        """Ends of the variable fields of the first row, and its bytes: as far as known, if it is cut off."""
+        at, ends = 0, []
+        for gap in self._gaps:
+            at += gap + LENGTH.itemsize
+            if at > len(body):
+                break
+            at += int.from_bytes(body[at - LENGTH.itemsize : at], "little")
+            ends.append(at)
+        return np.array([ends], np.int64), at + self._tail
 
     def _gather(self, block: memoryview, ends: NDArray[np.int64], loops: Kernels) -> None:
         raw = np.asarray(block)

@@ -55,6 +55,7 @@ def walked(walk: Walk, body: memoryview, gaps: Sequence[int], tail: int, rows: i
     steps = [gap + LENGTH.itemsize for gap in gaps]
     start = -tail - LENGTH.itemsize
     steps[0] += tail
+    rows = min(rows, len(body) // sum(steps) + 1)
     ends = walk(everywhere(body, LENGTH), steps, rows, start)
     ends = ends[: len(ends) // len(gaps) * len(gaps)].reshape(-1, len(gaps)) + LENGTH.itemsize
     if len(ends) and ends[-1, -1] + tail > len(body):

@@ -21,6 +21,9 @@ from scidb_magic.errors import WireError
 MAX_COORDINATE = 2**62 - 1
 """Bound of every coordinate; printed as ``*`` (Coordinate.h)."""
 
+_DIGITS = 20
+"""A bound or length with more is none."""
+
 DATAFRAME_DIMENSIONS = ("$inst", "$seq")
 """Dimensions of a SciDB data frame, which is what a schema without ``[…]`` declares."""
 
@@ -104,6 +107,13 @@ class Schema:
             Naming the character where the text stops being a schema.
         """
         return _Reader(text).schema()
+
+    @classmethod
+    def of_line(cls, line: str) -> Schema:
+        """Read the first field of a line of SciDB's ``tsv``, as ``show`` answers it; raises as `parse`."""
+        meanings = {"t": "\t", "n": "\n", "r": "\r"}
+        field = line.partition("\t")[0]
+        return cls.parse(re.sub(r"\\(.)", lambda found: meanings.get(found[1], found[1]), field))
 
     @property
     def is_dataframe(self) -> bool:
@@ -267,7 +277,7 @@ class _Reader:
     def number(self, what: str) -> int | None:
         """An integer; None for ``*`` and ``?``."""
         token = self.take()
-        if token.kind == "number":
+        if token.kind == "number" and len(token.text) <= _DIGITS:
             return int(token.text)
         if token.text in ("*", "?"):
             return None

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,14 @@ import requests
 import scidbpy
 
 from scidb_magic.api import ManagedSession
-from scidb_magic.errors import AuthenticationFailed, QueryError, ScidbMagicError, ShimUnreachable
+from scidb_magic.errors import (
+    AuthenticationFailed,
+    QueryError,
+    ResultTooLarge,
+    ScidbMagicError,
+    ShimUnreachable,
+)
+from scidb_magic.session.connection import Connection
 from scidb_magic.shim.client import ShimClient
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*promoted for null support:UserWarning")
@@ -381,3 +389,44 @@ def test_comments_and_semicolons_do_no_harm(db: Any) -> None:
     assert db.iquery("-- a look\nbuild(<x:int64>[i=0:1], i); -- done", fetch=True)["x"].tolist() == [0, 1]
     with pytest.raises(ScidbMagicError, match="One AFL statement"):
         db.iquery("list(); list()")
+
+
+def test_its_namespace_is_the_sessions_until_it_is_set(db: Any) -> None:
+    connection = db._connection
+    former = connection.settings
+    connection.adopt(replace(former, namespace="ns1"))
+    assert db.namespace == "ns1"
+    connection.adopt(former)
+    assert db.namespace is None
+
+
+def test_a_text_result_over_the_limit_is_refused(db: Any) -> None:
+    connection = db._connection
+    former = connection.settings
+    connection.adopt(replace(former, max_result_bytes=100_000))
+    try:
+        with pytest.raises(ResultTooLarge):
+            db.iquery_readlines("build(<v:int64>[i=0:999999], i)")
+        assert db.iquery_readlines("build(<v:int64>[i=0:1], i)") == ["0", "1"]
+    finally:
+        connection.adopt(former)
+
+
+def test_an_array_that_could_not_be_removed_is_removed_later(
+    db: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = db.build("<v:int64>[i=0:1]", "i").store()
+    name = str(array)
+    execute = Connection.execute
+
+    def broken(self: Connection, afl: str, **how: Any) -> str:
+        if afl.startswith("remove"):
+            raise ShimUnreachable("No answer.")
+        return execute(self, afl, **how)
+
+    del array
+    gc.collect()
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "execute", broken)
+        assert name in db.iquery_readlines("project(list('arrays'), name)")
+    assert name not in db.iquery_readlines("project(list('arrays'), name)")

@@ -84,6 +84,16 @@ def test_a_format_in_the_query_has_no_byte_for_null() -> None:
         (np.array([1, 2**40]), "<x:int32 not null>[i]", "'x', row 1: 1099511627776 does not fit int32"),
         (np.array([0.5]), "<x:int64 not null>[i]", "'x', row 0: 0.5 does not fit int64"),
         (np.array([-1]), "<x:uint8 not null>[i]", "'x', row 0: -1 does not fit uint8"),
+        (np.array([-1]), "<x:uint64 not null>[i]", "'x', row 0: -1 does not fit uint64"),
+        (np.array([200], np.uint8), "<x:int8 not null>[i]", "'x', row 0: 200 does not fit int8"),
+        (
+            np.array([2**63], np.uint64),
+            "<x:int64 not null>[i]",
+            "9223372036854775808 does not fit int64",
+        ),
+        (np.array([2**63 - 1]), "<x:double not null>[i]", "row 0: 9223372036854775807 does not fit double"),
+        (np.array(["ab"]), "<x:char not null>[i]", "'x', row 0: 'ab' is no char"),
+        (np.array(["ä"]), "<x:char not null>[i]", "'x', row 0: 'ä' is no char"),
         (np.array(["a"]), "<x:int64 not null>[i]", "does not make a int64"),
         (np.array(["a", None], object), "<x:string not null>[i]", "'x', row 1"),
         (np.array(["NaT"], "M8[s]"), None, "'x', row 0"),
@@ -118,3 +128,9 @@ def test_frames_may_stand_for_arrays() -> None:
     assert sent.schema is not None
     assert parse(sent.schema).atts_fmt_scidb.replace(", ", ",") == sent.format == "(int64,string null)"
     assert sent.content == struct.pack("<q", 1) + b"\xff\x02\0\0\0x\0" + struct.pack("<q", 2) + bytes(5)
+
+
+def test_chars_are_bytes_and_may_be_missing() -> None:
+    data = np.array(["a", None, "", b"z"], object)
+    sent = prepare(data, parse("<x:char>[i]"))
+    assert bytes(sent.content) == b"\xffa" + b"\x00\x00" + b"\xff\x00" + b"\xffz"

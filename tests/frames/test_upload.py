@@ -370,3 +370,21 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
 def test_frames_come_back_as_they_were(data: pd.DataFrame) -> None:
     got = back(data)[: len(data)]
     pd.testing.assert_frame_equal(got, data, check_exact=True)
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, 10**400, -(2**53) - 1])
+def test_integers_among_floats_lose_no_digit(value: int) -> None:
+    with pytest.raises(UploadError, match=r"row 0: .* is no double"):
+        encode(pd.DataFrame({"v": pd.Series([value, 0.5], dtype=object)}))
+    assert encode([{"v": 2**53}, {"v": 0.5}]).schema.attributes[0].type == "double"
+
+
+def test_what_arrow_or_pandas_cannot_make_of_a_column_is_told() -> None:
+
+    moments = pa.array([0], pa.timestamp("s", tz="Mars/Olympus"))
+    with pytest.raises(UploadError, match="no time zone 'Mars/Olympus'"):
+        encode(pa.table({"t": moments}))
+    half_day = pa.array([43_200_000], pa.date64())
+    assert encode(pa.table({"t": half_day})).rows == 1
+    odd = np.array([("\udce4",)], [("c", "U1")])
+    assert b"".join(encode(odd).payload) == b"\x02\x00\x00\x00\xe4\x00"

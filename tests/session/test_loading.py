@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from scidb_magic.errors import ShimUnreachable, UploadError
+from scidb_magic.errors import QueryError, ShimUnreachable, UploadError
+from scidb_magic.storing.arrays import Storing
 from scidb_magic.storing.loading import expand
 
 ROWS = 5
@@ -228,3 +229,75 @@ def test_a_process_that_was_killed_in_the_middle(
     session = make(server.url)
     session.load(good, "A")
     assert sorted(session.fetch("scan(A)")["k"]) == [*range(3 * ROWS), *range(4 * ROWS, 5 * ROWS)]
+
+
+def cut_off(session: Any, files: list[Path], monkeypatch: pytest.MonkeyPatch, *, after: bool) -> None:
+    """Load two files, and break off at the insert of the second."""
+    insert = Storing.insert
+
+    def broken(*args: Any, **options: Any) -> None:
+        if after:
+            insert(*args, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Storing, "insert", broken)
+        session.load(files[:2], "A")
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_rows_of_others_are_not_taken_for_a_files_own(
+    embedded_factory: Any, make: Any, files: list[Path], monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    session = make(embedded_factory().url)
+    cut_off(session, files, monkeypatch, after=after)
+    others = pd.read_csv(files[0]).assign(k=range(-ROWS, 0))
+    session.upload(others, "A", mode="append")
+    loaded = session.load([files[0], files[1], files[2]], "A")
+    assert [file.state for file in loaded.files] == ["skipped", "skipped" if after else "loaded", "loaded"]
+    assert sorted(session.fetch("scan(A)")["k"]) == list(range(-ROWS, 3 * ROWS))
+
+
+def test_an_array_that_was_made_again_has_nothing_in_it(
+    embedded_factory: Any, make: Any, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make(embedded_factory().url)
+    cut_off(session, files, monkeypatch, after=False)
+    session.execute("remove(A)")
+    for path in files[6:]:
+        session.upload(path, "A", mode="append")
+    session.load(files[:2], "A")
+    assert sorted(session.fetch("scan(A)")["k"]) == [*range(2 * ROWS), *range(6 * ROWS, 8 * ROWS)]
+
+
+def test_a_look_that_fails_is_no_failure_of_the_file(
+    embedded_factory: Any, make: Any, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = make(embedded_factory().url)
+    session.load(files[:1], "A")
+    versions, asked = Storing.versions, []
+
+    def broken(self: Storing, target: str) -> dict[int, str]:
+        asked.append(target)
+        if len(asked) == 2:
+            raise QueryError("SCIDB_LE_UNKNOWN_ERROR", "It failed.")
+        return versions(self, target)
+
+    with monkeypatch.context() as patch, pytest.raises(QueryError) as caught:
+        patch.setattr(Storing, "versions", broken)
+        session.load(files[:3], "A")
+    assert caught.value.ran is True
+    assert [file.state for file in session.load(files[:3], "A").files] == ["skipped", "skipped", "loaded"]
+    assert sorted(session.fetch("scan(A)")["k"]) == list(range(3 * ROWS))
+
+
+def test_a_journal_that_was_cut_off_goes_on(
+    embedded_factory: Any, make: Any, files: list[Path], state: Path
+) -> None:
+    session = make(embedded_factory().url)
+    session.load(files[:1], "A")
+    (journal,) = state.rglob("*.jsonl")
+    with journal.open("a") as file:
+        file.write('{"mark": {"pa')
+    session.load(files[:2], "A")
+    assert [file.state for file in session.load(files[:2], "A").files] == ["skipped", "skipped"]

@@ -67,8 +67,9 @@ def test_bad_files(session: Any, tmp_path: Path) -> None:
         session.load(paths, "A", server=True, strict=True)
 
 
-def test_several_at_once(session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a cluster of three instances; the embedded server has one, and reads for all of them."""
+@pytest.fixture
+def three_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a cluster; the embedded server has one instance, and reads for all of them."""
     made = ServerFiles.__init__
 
     def of_three(self: Any, *args: Any) -> None:
@@ -76,6 +77,10 @@ def test_several_at_once(session: Any, tmp_path: Path, monkeypatch: pytest.Monke
         self._instances = 3
 
     monkeypatch.setattr(ServerFiles, "__init__", of_three)
+
+
+@pytest.mark.usefixtures("three_instances")
+def test_several_at_once(session: Any, tmp_path: Path) -> None:
     paths = written(tmp_path, 5)
     Path(paths[1]).write_text("station\tx\tname\tseen\n1\tnumber\tz\t2020-01-01 00:00:00\n")
     queries = session.status().queries
@@ -142,3 +147,20 @@ def test_what_does_not_fit(
         session.execute(f"create array B {schema}")
     with pytest.raises(UploadError, match=message):
         session.load(tmp_path / "b.tsv", "B", server=True, strict=True)
+
+
+@pytest.mark.usefixtures("three_instances")
+def test_files_with_other_headers_are_not_read_as_one(session: Any, tmp_path: Path) -> None:
+    session.execute("create array H <x:int64, y:int64>[i=0:*]")
+    files = {"a.tsv": "x\ty\n1\t2\n", "b.tsv": "y\tx\n20\t10\n", "c.csv": "x,y\n100,200\n"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    loaded = session.load([str(tmp_path / name) for name in files], "H", server=True)
+    assert [file.state for file in loaded.files] == ["loaded"] * 3
+    frame = session.fetch("scan(H)", order=True)
+    assert frame[["x", "y"]].to_numpy().tolist() == [[1, 2], [10, 20], [100, 200]]
+
+
+def test_dims_do_not_go_with_files_on_the_server(session: Any) -> None:
+    with pytest.raises(UploadError, match="dims and chunks"):
+        session.load(["/nowhere.csv"], "A", server=True, dims=["i"])

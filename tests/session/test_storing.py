@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,8 @@ import pandas as pd
 import pytest
 
 from scidb_magic.api import ManagedSession
-from scidb_magic.errors import UploadError
+from scidb_magic.errors import QueryError, ShimUnreachable, UploadError
+from scidb_magic.session.connection import Connection
 
 
 @pytest.fixture
@@ -102,3 +104,42 @@ def test_temporary_arrays(session: ManagedSession) -> None:
     assert listed["brief"] and listed["brief_grid"]
     assert cells(session, "brief") == [(0, 1, "<1>"), (1, 2, "<2>")]
     assert [c[2] for c in cells(session, "brief_grid")] == [1, 2, 3, 4]
+
+
+def test_new_data_are_not_lost_where_the_old_ones_are(
+    session: ManagedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.upload(frame(1), "replaced", mode="replace")
+    notices: list[str] = []
+    session.notify = notices.append
+    execute = Connection.execute
+
+    def broken(self: Connection, afl: str, **how: Any) -> str:
+        if afl.startswith("rename"):
+            raise ShimUnreachable("No answer.")
+        return execute(self, afl, **how)
+
+    with monkeypatch.context() as patch, pytest.raises(ShimUnreachable):
+        patch.setattr(Connection, "execute", broken)
+        session.upload(frame(2), "replaced", mode="replace")
+    (rename,) = re.findall(r"rename\(.*?\)", notices[0])
+    session.execute(rename)
+    assert cells(session, "replaced") == [(0, 2, "<2>")]
+
+
+def test_an_array_that_may_not_be_removed_stays_alone(
+    session: ManagedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.upload(frame(1), "guarded", mode="replace")
+    execute = Connection.execute
+
+    def refused(self: Connection, afl: str, **how: Any) -> str:
+        if afl == "remove(guarded)":
+            raise QueryError("SCIDB_LE_PERMISSION_DENIED", "No.")
+        return execute(self, afl, **how)
+
+    with monkeypatch.context() as patch, pytest.raises(QueryError):
+        patch.setattr(Connection, "execute", refused)
+        session.upload(frame(2), "guarded", mode="replace")
+    names = session.fetch("list('arrays')")["name"]
+    assert [name for name in names if name.startswith("guarded")] == ["guarded"]

@@ -118,3 +118,50 @@ def test_datetimetz_round_trip() -> None:
     back = arrow.from_array(array, Attribute("z", "datetimetz"))
     assert back.values.tolist() == [(10, 3600), (0, 0)]
     assert back.codes is not None and back.codes.tolist() == [-1, 0]
+
+
+STRINGS = [Column("s", "string", pa.array(["one", "twenty-two"], pa.large_string()))]
+OF_STRINGS = Schema.parse("<s:string>[i]")
+
+
+@pytest.mark.parametrize("offset", [5, 600, 10**8, -1, -(2**31), 2**31 - 1])
+def test_an_offset_that_leads_elsewhere_is_found(offset: int) -> None:
+    stream = bytearray(arrow.encode(STRINGS))
+    good = np.array([0, 3, 13], "<i4").tobytes()
+    place = bytes(stream).index(good)
+    stream[place + 4 : place + 8] = np.array([offset], "<i8").astype("<i4").tobytes()
+    if offset == 5:
+        (column,) = arrow.decode(bytes(stream), OF_STRINGS)
+        assert column.values.to_pylist() == ["onetw", "enty-two"]
+        return
+    with pytest.raises(WireError, match=r"^The result is not a whole Arrow stream\.$"):
+        arrow.decode(bytes(stream), OF_STRINGS)
+
+
+def test_a_stream_cut_off_anywhere_is_told() -> None:
+    stream = arrow.encode(STRINGS)
+    told = 0
+    for end in range(len(stream) - 8):
+        try:
+            (column,) = arrow.decode(stream[:end], OF_STRINGS)
+        except WireError:
+            told += 1
+        else:
+            assert len(column) == 0, "between two messages a stream may end"
+    assert told > len(stream) - 100
+
+
+def test_a_packed_stream_is_refused() -> None:
+    sink = pa.BufferOutputStream()
+    batch = pa.record_batch([pa.array(np.zeros(1_000_000, np.int64))], names=["v"])
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+    with pytest.raises(WireError):
+        arrow.decode(sink.getvalue().to_pybytes(), Schema.parse("<v:int64>[i]"))
+
+
+@pytest.mark.parametrize("values", [pa.array(["1"]), pa.array([1.5]), pa.array([2**40]), pa.array([[1]])])
+def test_values_of_another_type_are_not_converted(values: Any) -> None:
+    with pytest.raises(WireError, match="not int32"):
+        arrow.from_array(values, Attribute("v", "int32"))

@@ -411,3 +411,28 @@ def test_nothing() -> None:
         (column,) = binary.decode(b"", [Attribute("v", type_)])
         assert len(column) == 0
         assert binary.encode([column]) == b""
+
+
+@pytest.mark.parametrize("piece", [1 << 16, 1 << 18, 1 << 24])
+def test_a_row_longer_than_many_pieces(piece: int) -> None:
+    long = bytes(range(1, 251)) * 20_000
+    columns = [
+        Column("a", "int64", np.array([7, 8, 9])),
+        Column("s", "binary", pa.array([b"x", long, b""], pa.large_binary())),
+        Column("t", "binary", pa.array([long, b"y", long], pa.large_binary())),
+    ]
+    body = memoryview(binary.encode(columns))
+    sink = binary.Decoder([Attribute(c.name, c.type, nullable=False) for c in columns], size=len(body))
+    for start in range(0, len(body), piece):
+        sink.feed(body[start : start + piece])
+    numbers, first, second = sink.columns()
+    assert numbers.values.tolist() == [7, 8, 9]
+    assert first.values.to_pylist() == [b"x", long, b""]
+    assert second.values.to_pylist() == [long, b"y", long]
+
+
+def test_a_length_that_nothing_follows() -> None:
+    sink = binary.Decoder([Attribute("s", "string", nullable=False)], size=100)
+    sink.feed(b"\xff\xff\xff\x7f" + b"x" * 1000)
+    with pytest.raises(WireError, match="within a row"):
+        sink.columns()
