@@ -94,3 +94,23 @@ def test_every_page_that_is_named_is_there() -> None:
     named = set(re.findall(r"%scidb help (\w+)", "\n".join(texts)))
     assert len(named) > 2
     assert named <= set(manual.PAGES)
+
+
+def test_what_the_readme_names_is_there() -> None:
+    text = (ROOT / "README.md").read_text()
+    named = [
+        *re.findall(r"`((?:tests|scidb_magic|notebooks)/[\w/.]+)`", text),
+        *re.findall(r"\]\(([\w/.]+)\)", text),
+    ]
+    assert len(named) > 20
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_public_error_is_caught_by_one_base() -> None:
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and kind.__module__ == errors.__name__
+    ]
+    assert len(kinds) > 20
+    assert all(issubclass(kind, (errors.ScidbMagicError, KeyboardInterrupt)) for kind in kinds)
