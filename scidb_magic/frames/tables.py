@@ -26,16 +26,17 @@ from scidb_magic.frames import files
 Parts = list[tuple[Any, Any]]
 """Names and values."""
 
+UNNAMED = "v"
+"""Name of the attribute of data that have no names."""
 
-def parts_of(data: Any, attribute: str) -> tuple[Parts, tuple[str, ...] | None]:
+
+def parts_of(data: Any) -> tuple[Parts, tuple[str, ...] | None]:
     """The columns of a table, names and values, and those of them that are its dimensions, if it says so.
 
     Parameters
     ----------
     data : object
         Of a kind of the table above.
-    attribute : str
-        Name of the column where it has none.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def parts_of(data: Any, attribute: str) -> tuple[Parts, tuple[str, ...] | None]:
         return _of_dicts(data), None
     for module, find in _KINDS.items():
         # What was not imported has made nothing.
-        if module in sys.modules and (found := find(data, attribute)) is not None:
+        if module in sys.modules and (found := find(data)) is not None:
             return found
     raise UploadError(
         "A DataFrame, Series, NumPy array, Arrow table, xarray object, list of dicts or file can be sent,"
@@ -66,11 +67,11 @@ def _of_dicts(rows: Any) -> Parts:
     return [(name, pd.Series([row.get(name) for row in rows], dtype=object)) for name in names]
 
 
-def _of_pandas(data: Any, attribute: str) -> tuple[Parts, tuple[str, ...] | None] | None:
+def _of_pandas(data: Any) -> tuple[Parts, tuple[str, ...] | None] | None:
     import pandas as pd
 
     if isinstance(data, pd.Series):
-        data = data.to_frame(attribute if data.name is None else data.name)
+        data = data.to_frame(UNNAMED if data.name is None else data.name)
     if not isinstance(data, pd.DataFrame):
         return None
     if data.columns.nlevels > 1:
@@ -80,21 +81,21 @@ def _of_pandas(data: Any, attribute: str) -> tuple[Parts, tuple[str, ...] | None
     return parts + [(data.columns[k], data.iloc[:, k]) for k in range(data.shape[1])], None
 
 
-def _of_arrow(data: Any, attribute: str) -> tuple[Parts, tuple[str, ...] | None] | None:
+def _of_arrow(data: Any) -> tuple[Parts, tuple[str, ...] | None] | None:
     import pyarrow as pa
 
     if isinstance(data, (pa.Array, pa.ChunkedArray)):
-        return [(attribute, data)], None
+        return [(UNNAMED, data)], None
     if isinstance(data, (pa.Table, pa.RecordBatch)):
         return list(zip(data.schema.names, data.columns, strict=True)), None
     return None
 
 
-def _of_xarray(data: Any, attribute: str) -> tuple[Parts, tuple[str, ...] | None] | None:
+def _of_xarray(data: Any) -> tuple[Parts, tuple[str, ...] | None] | None:
     import xarray as xr
 
     if isinstance(data, xr.DataArray):
-        data = data.to_dataset(name=attribute if data.name is None else data.name)
+        data = data.to_dataset(name=UNNAMED if data.name is None else data.name)
     if not isinstance(data, xr.Dataset):
         return None
     variables = {name: data[name] for name in data.data_vars}
@@ -131,7 +132,7 @@ def _coordinates(data: Any, name: Any) -> Any:
     return np.arange(data.sizes[name], dtype=np.int64)
 
 
-_KINDS: dict[str, Callable[[Any, str], tuple[Parts, tuple[str, ...] | None] | None]] = {
+_KINDS: dict[str, Callable[[Any], tuple[Parts, tuple[str, ...] | None] | None]] = {
     "pandas": _of_pandas,
     "pyarrow": _of_arrow,
     "xarray": _of_xarray,

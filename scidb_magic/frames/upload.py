@@ -82,9 +82,7 @@ def encode(
     *,
     dims: Sequence[str] | None = None,
     chunks: Sequence[int] | None = None,
-    attribute: str = "v",
     round: bool = False,
-    nan_is_null: bool | None = None,
 ) -> Upload:
     """Encode data.
 
@@ -97,12 +95,8 @@ def encode(
         data. Of an n-d array: names for its axes.
     chunks : sequence of int, optional
         Chunk lengths of the dimensions; else SciDB chooses.
-    attribute : str
-        Name of the attribute of an array, or unnamed Series, that has no names.
     round : bool
         Round times to whole seconds, half up; else a fraction of a second is an error.
-    nan_is_null : bool, optional
-        Whether NaN is sent as missing; by default as the library sees it: for pandas yes, for NumPy no.
 
     Raises
     ------
@@ -110,15 +104,15 @@ def encode(
         Naming the column and the first value that cannot be sent.
     """
     if isinstance(data, np.ndarray):
-        options = Options(round, bool(nan_is_null))
-        parts = _fields(data, attribute)
+        options = Options(round)
+        parts = _fields(data)
         if data.ndim > 1 or (data.ndim == 1 and data.dtype.names is None):
             return _encode_grid(data.shape, parts, dims, chunks, options)
         if data.ndim == 0:
             raise UploadError("A NumPy array without an axis cannot be sent: write its value in the AFL.")
     else:
-        options = Options(round, nan_is_null is not False)
-        table, own = tables.parts_of(data, attribute)
+        options = Options(round, nan_is_null=True)
+        table, own = tables.parts_of(data)
         if own is not None and dims is not None and set(dims) != set(own):
             raise UploadError(f"The dimensions of these data are {', '.join(own)}: rename them in the data.")
         dims = own if dims is None else dims
@@ -252,9 +246,9 @@ def _one_row(column: Column) -> Column:
     return replace(column, values=values, codes=codes)
 
 
-def _fields(data: NDArray[Any], attribute: str) -> dict[str, Any]:
+def _fields(data: NDArray[Any]) -> dict[str, Any]:
     if data.dtype.names is None:
-        return {attribute: data}
+        return {tables.UNNAMED: data}
     for name in data.dtype.names:
         if data.dtype[name].shape:
             raise no_type(name, data.dtype[name])

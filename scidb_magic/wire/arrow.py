@@ -23,7 +23,6 @@ NumPy and pyarrow are imported when a function is first called, not with this mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from scidb_magic.errors import WireError
@@ -92,31 +91,6 @@ def _read(reader: Any, size: int) -> Any:
             raise ValueError("compressed")
         batches.append(batch)
     return pa.Table.from_batches(batches, reader.schema)
-
-
-def encode(columns: Sequence[Column]) -> bytes:
-    """Columns as an Arrow stream like aio_save's, in the order given.
-
-    Raises
-    ------
-    WireError
-        For datetimetz, which SciDB does not save as Arrow either, and for char that is not ASCII.
-    """
-    import pyarrow as pa
-
-    arrays = []
-    for column in columns:
-        if column.type == "datetimetz":
-            raise WireError(f"Column {column.name!r}: datetimetz cannot be saved as Arrow.")
-        array = to_array(column)
-        if column.type in ("char", "string") and pa.types.is_large_string(array.type):
-            array = array.cast(pa.string())
-        arrays.append(array)
-    batch: Any = pa.record_batch(arrays, names=[column.name for column in columns])
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
 
 
 def to_array(column: Column) -> Any:

@@ -20,6 +20,17 @@ from scidb_magic.wire.schema import Attribute, Schema
 LETTERS = Schema.parse("<c:char,n:int64 not null>[i]")
 
 
+def stream_of(columns: list[Column]) -> bytes:
+    """Columns as an Arrow stream like aio_save's, in the order given."""
+    arrays = [arrow.to_array(column) for column in columns]
+    narrow = [a.cast(pa.string()) if pa.types.is_large_string(a.type) else a for a in arrays]
+    batch = pa.record_batch(narrow, names=[column.name for column in columns])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
 def cells(columns: list[Column]) -> list[tuple[Any, ...]]:
     """Rows of values, None where missing, in an order of their own; NaN as text, to be equal to itself."""
     lists = [arrow.to_array(column).to_pylist() for column in columns]
@@ -79,25 +90,8 @@ def test_letters() -> None:
     assert (beyond.type, beyond.to_pylist()) == (pa.large_binary(), [b"\xe9", b"A"])
 
 
-def test_stream_like_scidbs() -> None:
-    columns = [
-        Column("s", "string", pa.array(["x", None], pa.large_string()), np.array([-1, 9], np.int8)),
-        Column("c", "char", np.array([97, 98], np.uint8)),
-        Column("t", "datetime", np.array([0, 1], "M8[s]")),
-        Column("v", "double", np.array([0.0, np.nan])),
-    ]
-    table = pa.ipc.open_stream(arrow.encode(columns)).read_all()
-    assert table.schema.names == ["s", "c", "t", "v"]
-    assert [str(t) for t in table.schema.types] == ["string", "string", "timestamp[s]", "double"]
-    assert all(field.nullable for field in table.schema)
-    assert table["s"].to_pylist() == ["x", None]
-
-
-def test_what_cannot_be_saved_or_read() -> None:
-    zoned = Column("z", "datetimetz", np.zeros(1, [("time", "<i8"), ("offset", "<i8")]))
-    with pytest.raises(WireError, match="datetimetz"):
-        arrow.encode([zoned])
-    whole = arrow.encode([Column("v", "int64", np.arange(3))])
+def test_what_cannot_be_read() -> None:
+    whole = stream_of([Column("v", "int64", np.arange(3))])
     with pytest.raises(WireError, match="not a whole Arrow stream"):
         arrow.decode(whole[:50], Schema.parse("<v:int64>[i]"))
     with pytest.raises(WireError, match="1 columns, its schema 2 attributes and 1 dimensions"):
@@ -106,7 +100,7 @@ def test_what_cannot_be_saved_or_read() -> None:
         arrow.decode(whole, Schema.parse("<v:datetimetz>[i]"))
     holed = Column("v", "int64", np.zeros(1, np.int64), np.zeros(1, np.int8))
     with pytest.raises(WireError, match="not nullable"):
-        arrow.decode(arrow.encode([holed]), Schema.parse("<v:int64 not null>[i]"))
+        arrow.decode(stream_of([holed]), Schema.parse("<v:int64 not null>[i]"))
 
 
 def test_datetimetz_round_trip() -> None:
@@ -126,7 +120,7 @@ OF_STRINGS = Schema.parse("<s:string>[i]")
 
 @pytest.mark.parametrize("offset", [5, 600, 10**8, -1, -(2**31), 2**31 - 1])
 def test_an_offset_that_leads_elsewhere_is_found(offset: int) -> None:
-    stream = bytearray(arrow.encode(STRINGS))
+    stream = bytearray(stream_of(STRINGS))
     good = np.array([0, 3, 13], "<i4").tobytes()
     place = bytes(stream).index(good)
     stream[place + 4 : place + 8] = np.array([offset], "<i8").astype("<i4").tobytes()
@@ -139,7 +133,7 @@ def test_an_offset_that_leads_elsewhere_is_found(offset: int) -> None:
 
 
 def test_a_stream_cut_off_anywhere_is_told() -> None:
-    stream = arrow.encode(STRINGS)
+    stream = stream_of(STRINGS)
     told = 0
     for end in range(len(stream) - 8):
         try:
