@@ -71,14 +71,14 @@ def _shown(setting: Setting) -> str:
 def _example(setting: Setting) -> str:
     if setting.secret:
         return "asked for by `%scidb connect`"
-    return f"`%config SciDBMagics.{setting.name} = {setting.example!r}`"
+    return f"`{setting.example!r}`"
 
 
 _SETTINGS = """\
 # Settings
 
-Each is a trait (`%config SciDBMagics`), an option of `%scidb connect` (`--slot-wait 300`), an argument of
-`scidb_magic.connect` (`slot_wait=300`), an environment variable, a line of `ipython_config.py`
+Each is a trait (`%config SciDBMagics.slot_wait = 300`), an option of `%scidb connect` (`--slot-wait 300`), an
+argument of `scidb_magic.connect` (`slot_wait=300`), an environment variable, a line of `ipython_config.py`
 (`c.SciDBMagics.slot_wait = 300`), and a line of the settings file or of one of its connections. What is
 nearer to you wins: the line or call, the connection's table, IPython's configuration, the environment, the
 file. `%scidb config` shows the values in force and where each comes from.
