@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
 import scidb_magic
 
@@ -33,7 +34,9 @@ def main(artifact: str) -> None:
     shell.run_line_magic("load_ext", "scidb_magic")
     total = shell.run_line_magic("scidb", "aggregate(build(<x:int64>[i=0:9], i), sum(x))")
     assert total["x_sum"].tolist() == [45]
-    shell.run_line_magic("scidb", "help errors")
+    with capture_output() as told:
+        shell.run_line_magic("scidb", "help errors")
+    assert "QueryOutcomeUnknown" in told.stdout
     shell.run_line_magic("unload_ext", "scidb_magic")
 
 
