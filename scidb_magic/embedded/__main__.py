@@ -17,6 +17,7 @@ import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _detach()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o077)  # arrays and results are for this user alone, whatever the folder lets through
-    ended = threading.Event()
+    # No Event: a signal handler would wait for the lock of the very thread that it stopped.
+    ended: SimpleQueue[None] = SimpleQueue()
     # Before there is a folder, so that no signal leaves it behind.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: ended.put(None))
     folder = Path(tempfile.mkdtemp(prefix="scidb_magic_"))
     try:
         return _run(options, folder, ended)
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(options: argparse.Namespace, folder: Path, ended: threading.Event) -> int:
+def _run(options: argparse.Namespace, folder: Path, ended: SimpleQueue[None]) -> int:
     try:
         server = _server(options, folder)
     except Exception as error:  # noqa: BLE001 (whatever it is, one line tells it)
@@ -69,7 +71,7 @@ def _run(options: argparse.Namespace, folder: Path, ended: threading.Event) -> i
         threading.Thread(target=_wait_for_end_of_stdin, args=(ended,), daemon=True).start()
     sys.stdout.write(f"scidb_magic embedded server, pid {os.getpid()}: {server.url}\n")
     sys.stdout.flush()
-    ended.wait()
+    ended.get()
     _limit_the_end(folder)
     server.close()
     return 0
@@ -126,11 +128,11 @@ def _detach() -> None:
         os._exit(0)
 
 
-def _wait_for_end_of_stdin(ended: threading.Event) -> None:
+def _wait_for_end_of_stdin(ended: SimpleQueue[None]) -> None:
     # Not through sys.stdin: its lock, held by this thread, would break the interpreter's end.
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    ended.set()
+    ended.put(None)
 
 
 def _limit_the_end(folder: Path) -> None:
@@ -193,5 +195,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def run() -> None:
+    """Run the server and end the process: at once, for threads that wait for silent clients hold it up."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

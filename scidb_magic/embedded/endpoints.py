@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from scidb_magic.afl.literals import quote
 from scidb_magic.embedded.engine.errors import error_text
 from scidb_magic.embedded.http import Answer, HttpError, Request, failure
 from scidb_magic.embedded.slots import Engine, EngineSession, Session, SessionGone, Slots
@@ -151,12 +152,13 @@ def _execute(session: Session, engine: EngineSession, parameters: Mapping[str, s
 
 def wrapped(query: str, save: str, output: Path, parameters: Mapping[str, str]) -> str:
     """The statement that shim makes of `query`, to save its result in `output`."""
+    place = quote(str(output))
     if not save.startswith("arrow"):
-        return f"save({query},'{output}',0,'{save}')"
+        return f"save({query},{place},0,'{save}')"
     atts_only = int(_number(parameters.get("atts_only", "1")) != 0)
     limit = _number(parameters.get("result_size_limit", ""))
     more = f",result_size_limit:{limit}" if limit else ""
-    return f"aio_save({query},paths:('{output}'),instances:(0),format:'{save}',atts_only:{atts_only}{more})"
+    return f"aio_save({query},paths:({place}),instances:(0),format:'{save}',atts_only:{atts_only}{more})"
 
 
 def upload(shim: Shim, request: Request) -> Answer:

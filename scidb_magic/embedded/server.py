@@ -28,6 +28,9 @@ from scidb_magic.embedded.http import (
 from scidb_magic.embedded.security import Digest, check_host, check_site, own_names
 from scidb_magic.embedded.slots import Clock, Engine, Slots
 
+ROOM_SECONDS = 0.2
+"""How long a connection waits for one of the others to end before it is closed."""
+
 MAX_CONNECTIONS = 256
 """Open connections at once; shim has 50 threads, and with 50 long queries could not even cancel."""
 
@@ -165,7 +168,10 @@ class _Listener(socketserver.ThreadingTCPServer):
         super().__init__((host, port), socketserver.BaseRequestHandler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._room.acquire()
+        # Not waited for without end: nobody would be accepted meanwhile, nor the server's own end be heard.
+        if not self._room.acquire(timeout=ROOM_SECONDS):
+            self.shutdown_request(request)
+            return
         with self._change:
             self._open += 1
         try:

@@ -186,8 +186,8 @@ class Slots:
             number = self._free_place()
             if number is None:
                 return None
-            session = Session(self._new_id(), self._folder, self._clock)
-            self._places[number] = session
+            self._places[number] = None  # whatever becomes of the new one, the reaped one is gone
+            session = self._places[number] = Session(self._new_id(), self._folder, self._clock)
             return session
 
     def find(self, sid: str) -> Session:

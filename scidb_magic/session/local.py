@@ -53,7 +53,7 @@ _PACKAGES = str(Path(__file__).resolve().parents[2])
 # Appended, not put first: it must find this very package, and shadow nothing.
 _RUN = (
     "import sys; sys.path[:] = [*filter(None, sys.path), {packages!r}];"
-    " from scidb_magic.embedded.__main__ import main; sys.exit(main())"
+    " from scidb_magic.embedded.__main__ import run; run()"
 )
 _CAN_DETACH = hasattr(os, "fork")
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import re
 import socket
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from scidb_magic.embedded.endpoints import wrapped
 
 BUILD = "build(<a:int64>[i=0:4],i*10)"
 SHIM_HEADERS = {"content-length", "cache-control", "content-type"}
@@ -363,3 +367,24 @@ def test_random_requests_get_a_status_and_leave_the_server_alive(wire: Any) -> N
         whole = b"\r\n\r\n" in request
         assert re.match(rb"HTTP/1\.1 \d{3} ", answer) if whole else not answer, request
     assert wire("/version").status == 200
+
+
+def test_a_slow_client_gets_all_that_was_read(in_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time-out is that of no progress."""
+    monkeypatch.setattr("scidb_magic.embedded.http.STALL_SECONDS", 0.5)
+    wire = in_process().wire
+    sid = wire.session()
+    wire.query(sid, "build(<v:int64>[i=0:1999999],i)", save="(int64)")
+    with socket.create_connection(wire.address) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.sendall(f"GET /read_bytes?id={sid}&n=16000000 HTTP/1.1\r\n\r\n".encode())
+        received, waiting = 0, threading.Event()
+        while piece := connection.recv(1 << 19):
+            received += len(piece)
+            waiting.wait(0.03)
+    assert received > 16_000_000
+
+
+def test_a_folder_with_a_quote_in_its_name() -> None:
+    text = wrapped("scan(A)", "csv", Path("/tmp/o'neil"), {})
+    assert text == r"save(scan(A),'/tmp/o\'neil',0,'csv')"

@@ -245,6 +245,17 @@ def test_a_head_must_come_in_time(in_process: Any, monkeypatch: pytest.MonkeyPat
     assert wire.raw(b"GET /version HTTP/1.1\r\nX: ", shut=False) == b"", "closed, without an answer"
 
 
+def test_a_house_full_of_silent_clients_ends_cleanly(embedded_factory: Any) -> None:
+    server = embedded_factory()
+    address = ("127.0.0.1", server.port)
+    silent = [socket.create_connection(address) for _ in range(270)]
+    try:
+        assert server.stop() == 0
+    finally:
+        for connection in silent:
+            connection.close()
+
+
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "../../../../etc/passwd", "{own}/../../etc/passwd", "{own}/x/../../../etc/passwd"]
 )

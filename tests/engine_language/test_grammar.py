@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scidb_magic.afl.literals import quote
 from scidb_magic.embedded.engine import ast
 from scidb_magic.embedded.engine.parser import parse, parse_expression
 from scidb_magic.errors import EngineError
@@ -83,8 +84,24 @@ def test_syntax_errors_point_at_the_recorded_token(conformance: Path) -> None:
     assert checked >= 25
 
 
+def afl(node: ast.Node) -> str:
+    """AFL of an expression, with all its parentheses."""
+    if isinstance(node, ast.Literal):
+        if isinstance(node.value, str):
+            return quote(node.value)
+        return "null" if node.value is None else str(node.value).lower()
+    if isinstance(node, ast.Reference):
+        return node.text
+    assert isinstance(node, ast.Call)
+    if node.name not in ast.INFIX:
+        return f"{node.name}({', '.join(map(afl, node.args))})"
+    if len(node.args) == 1:
+        return f"{node.name} {afl(node.args[0])}".replace("- ", "-", 1)
+    return f"({afl(node.args[0])} {node.name} {afl(node.args[1])})"
+
+
 def expression(text: str) -> str:
-    return ast.to_afl(parse_expression(text))
+    return afl(parse_expression(text))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +215,7 @@ def test_macros_of_one_statement() -> None:
     (f, plus), (g, times) = statement.bindings
     assert (f, g) == ("f", "g")
     assert isinstance(plus, ast.Function) and plus.parameters == ("x",)
-    assert isinstance(times, ast.Function) and ast.to_afl(times.body) == "(y * 2)"
+    assert isinstance(times, ast.Function) and afl(times.body) == "(y * 2)"
     assert isinstance(statement.body, ast.Call)
 
 

@@ -40,6 +40,24 @@ def target() -> Iterator[Target]:
         ("limit(fz_mixed,strlen('a'*1000000000))", "CANT_ALLOCATE_MEMORY"),
         ("build(<s:string>[i=0:3],string(i)*4611686018427387904)", "CANT_ALLOCATE_MEMORY"),
         ("filter(fz_mixed,regex(s,'['))", "ILLEGAL_OPERATION"),
+        (f"equi_join({GRID},{GRID},'left_ids=0','right_ids=0','out_names=a b:x>')", "ILLEGAL_OPERATION"),
+        (f"equi_join({GRID},{GRID},'left_ids=²','right_ids=0')", "ILLEGAL_OPERATION"),
+        ("gesvd(build(<v:double>[i=0:2:0:3;j=0:2:0:3],sqrt(-1.0)),'values')", "ILLEGAL_OPERATION"),
+        ("build(<v:int64>[i=0:9:0:4000000000000000000*4],i)", "INCORRECT_CHUNK_SIZE"),
+        (f"build(<v:int64>[i=0:1],{'0' * 5000}1{'0' * 5000})", "BAD_LITERAL_INTEGER"),
+        (f"build(<v:int64>[i=0:1],'[(?{'1' * 5000})]',true)", "FILE_IMPORT_FAILED"),
+        (
+            f"filter(fz_mixed,{'(' * 30}true{' between false and true)' * 30})",
+            "EXPRESSION_HAS_TOO_MANY_OPERANDS",
+        ),
+        (
+            f"let {{x0=1;{';'.join(f'x{k + 1}=x{k}+x{k}' for k in range(40))}}} in filter(fz_mixed,x40>0)",
+            "EXPRESSION_HAS_TOO_MANY_OPERANDS",
+        ),
+        (
+            f"filter(fz_mixed,{'func_max(1,' * 30}1{')' * 30}>0)",
+            "EXPRESSION_HAS_TOO_MANY_OPERANDS",
+        ),
         ("filter(fz_mixed,regex(s,'['+s))", "ILLEGAL_OPERATION"),
         ("filter(fz_mixed,format(b,'%d')='x')", "ILLEGAL_OPERATION"),
         ("filter(fz_mixed,format(b,'%f %f')='x')", "ILLEGAL_OPERATION"),
@@ -118,3 +136,39 @@ def test_the_same_seed_writes_the_same(target: Target) -> None:
     assert [one.statement() for _ in range(200)] == [other.statement() for _ in range(200)]
     assert {known.text for known in one.base} == set(ARRAYS)
     assert Traffic(Random(7), target).calls()[0] == Traffic(Random(7), target).calls()[0]
+
+
+BRACES = "'{0} {1} {} {{0}} {x} %Y'"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        (f"strftime(datetime(0),{BRACES})", "{0} {1} {} {{0}} {x} 1970"),
+        ("strftime(datetime(0),'%e{0}')", " 1{0}"),
+        ("strftime(datetime(0),'{0}'+'%Y')", "{0}1970"),
+        ("format(1.5,'{0}%.1f{1}')", "{0}1.5{1}"),
+        ("substr('{0}{1}',0,3)", "{0}"),
+        ("'{0}'*2+string(1)", "{0}{0}1"),
+        ("iif(regex('{0}','[{]0[}]'),'{1}','{0}')", "{1}"),
+        ("string(datetime('2020-01-02 03:04:05'))+'{0}'", "2020-01-02 03:04:05{0}"),
+    ],
+)
+def test_braces_are_text(target: Target, expression: str, value: str) -> None:
+    """Formulas are templates with ``{0}`` for their operands; text of the user's is no part of those."""
+    query = f"apply(build(<a:int64>[i=0:0],1),s,{expression})"
+    assert target.query(target.witness, f"project({query},s)", save="tsv").status == 200
+    assert target.get("/read_lines", {"id": target.witness, "n": "0"}).text == value + "\n"
+
+
+def test_nobody_breaks_out_of_a_literal(target: Target) -> None:
+    evil = "\\' || 1) AS a1 FROM (SELECT 0 AS d0, 1 AS a0)); DELETE FROM stored.main.versions; --"
+    made = f"apply(build(<a:int64>[i=0:0],1),s,strftime(datetime('{evil}'),'{{0}}'))"
+    assert target.query(target.witness, f"consume({made})").status == 406
+    assert target.query(target.witness, "consume(scan(fz_mixed))").status == 200
+
+
+def test_a_query_in_no_utf8_does_not_hide_the_others(target: Target) -> None:
+    reply = target.query(target.witness, "list('queries') -- \udcff", save="tsv")
+    assert reply.status in (200, 406)
+    assert target.query(target.witness, "consume(list('queries'))").status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from scidb_magic.wire.schema import Schema
@@ -147,21 +148,23 @@ def children(node: Node) -> tuple[Node, ...]:
     return ()
 
 
-def to_afl(node: Node) -> str:
-    """AFL text of a constant expression."""
-    if isinstance(node, Literal):
-        if isinstance(node.value, str):
-            return "'" + "".join(_ESCAPES.get(char, char) for char in node.value) + "'"
-        return "null" if node.value is None else str(node.value).lower()
-    if isinstance(node, Call) and node.name in INFIX:
-        if len(node.args) == 1:
-            return f"{node.name} {to_afl(node.args[0])}".replace("- ", "-", 1)
-        return f"({to_afl(node.args[0])} {node.name} {to_afl(node.args[1])})"
-    if isinstance(node, Call):
-        return f"{node.name}({', '.join(map(to_afl, node.args))})"
-    if isinstance(node, Reference):
-        return node.text
-    raise TypeError(f"{type(node).__name__} is no constant expression")
+def size(root: Node, twice: Collection[str] = ()) -> int:
+    """How many nodes a walk over `root` meets; one that stands in several places is met in each of them.
 
-
-_ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\f": "\\f", "\v": "\\v"}
+    Parameters
+    ----------
+    twice : collection of str
+        Calls, in lower case, that are rewritten so that each of their arguments stands there twice.
+    """
+    known: dict[int, int] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        below = children(node)
+        if missing := [child for child in below if id(child) not in known]:
+            stack += missing
+            continue
+        factor = 2 if isinstance(node, Call) and node.name.lower() in twice else 1
+        known[id(node)] = 1 + factor * sum(known[id(child)] for child in below)
+        stack.pop()
+    return known[id(root)]

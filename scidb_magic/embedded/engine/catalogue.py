@@ -16,7 +16,7 @@ import duckdb
 
 from scidb_magic.embedded.engine.columns import Axis, axes, cells, column_types, columns, with_codes
 from scidb_magic.embedded.engine.relation import Relation
-from scidb_magic.embedded.engine.storage import STORED, TEMPORARY, Storage
+from scidb_magic.embedded.engine.storage import STORED, TEMPORARY, Storage, single
 from scidb_magic.embedded.engine.types import physical
 from scidb_magic.wire.schema import MAX_COORDINATE, Dimension, Schema
 
@@ -186,7 +186,8 @@ class Catalogue:
             int(time.time()),
             source.codes,
         )
-        self._cursor.execute(f"CREATE TABLE {array.database}.data.v{version.id} AS {source.sql}")
+        made = f"CREATE TABLE {array.database}.data.v{version.id} AS {source.sql}"
+        self._cursor.execute(single(self._cursor, made))
         if array.temporary:
             self._drop(array, array.versions)
             array = replace(array, versions=())
@@ -210,7 +211,7 @@ class Catalogue:
             for name, attribute in zip(named, added, strict=True):
                 self._cursor.execute(f"ALTER TABLE {table} ADD COLUMN {name} {physical(attribute.type)}")
             # Not DEFAULT: for an expression DuckDB 1.5 changes its configuration, which is locked.
-            self._cursor.execute(f"UPDATE {table} SET {values}")
+            self._cursor.execute(single(self._cursor, f"UPDATE {table} SET {values}"))
         self._cursor.execute(f"DELETE FROM {array.database}.main.arrays WHERE id = ?", [array.id])
         widened = replace(array, schema=schema)
         self._insert(widened)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
+from scidb_magic.afl.literals import quote
 from scidb_magic.embedded.engine import sql
-from scidb_magic.embedded.engine.ast import Literal, Node, to_afl, whole
+from scidb_magic.embedded.engine.ast import Node, whole
 from scidb_magic.embedded.engine.constants import evaluated
 from scidb_magic.embedded.engine.expressions import Scope, compile_expression
 from scidb_magic.embedded.engine.types import INTEGERS, REALS, convert, physical
@@ -36,7 +37,7 @@ def default_text(node: Node, type_: str, nullable: bool) -> str | None:
     if not nullable and value in (0, "", False):
         return None
     if type_ in _IN_QUOTES:
-        return to_afl(Literal(value, "string", whole(node)))
+        return quote(value)
     return _real(value, type_) if type_ in REALS else str(value).lower()
 
 

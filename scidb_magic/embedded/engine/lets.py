@@ -14,6 +14,7 @@ from scidb_magic.embedded.engine.ast import (
     Node,
     Reference,
 )
+from scidb_magic.embedded.engine.parser import check_size
 from scidb_magic.errors import EngineError
 
 Bindings = Mapping[str, Node]
@@ -25,13 +26,14 @@ def unfolded(node: Node, bound: Bindings | None = None) -> Node:
     Raises
     ------
     EngineError
-        A bound function is applied to the wrong number of arguments.
+        A bound function is applied to the wrong number of arguments, or what is bound grows too large.
     """
     bound = bound or {}
     if isinstance(node, Let):
         inner = dict(bound)
         for name, value in node.bindings:
             inner[name] = unfolded(value, inner)
+            check_size(inner[name])
         return unfolded(node.body, inner)
     if isinstance(node, Reference):
         named = None if node.qualifiers or node.version is not None else bound.get(node.name)

@@ -106,7 +106,8 @@ def _after_comment(text: str, start: int) -> int:
 
 
 def _check_size(kind: str, text: str, span: tuple[int, int]) -> None:
-    if kind == "INTEGER" and (len(text.lstrip("0")) > 19 or int(text) > MAX_INTEGER):
+    digits = text.lstrip("0") or "0"
+    if kind == "INTEGER" and (len(digits) > 19 or int(digits) > MAX_INTEGER):
         raise EngineError(
             "SYNTAX", "BAD_LITERAL_INTEGER", f"'{text}' is too large to represent as an integer.", span
         )

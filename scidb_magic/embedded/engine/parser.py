@@ -7,6 +7,7 @@ Nothing here recurses, so that a statement may nest as deep as it likes.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from importlib import resources
 from typing import Any, cast
@@ -18,6 +19,9 @@ from scidb_magic.embedded.engine.ast import Node, Span, Statement
 from scidb_magic.embedded.engine.lexer import AflLexer, syntax_error
 from scidb_magic.embedded.engine.schemas import Bound, WrittenDimension, schema_literal
 from scidb_magic.errors import EngineError
+
+MAX_NODES = 50_000
+"""Of a statement with all that is bound by a name put in."""
 
 MAX_OPERANDS = 400
 """Depth of an expression's tree that SciDB allows (Translator.cpp, checkDepthExpression)."""
@@ -41,6 +45,7 @@ def parse(text: str) -> Statement:
         at_end = token.type == "$END"
         start = len(text.rstrip()) if at_end else cast("int", token.start_pos)
         raise syntax_error((start, start + 1 if at_end else cast("int", token.end_pos))) from None
+    check_size(statement)
     _check_depth(statement)
     return statement
 
@@ -57,6 +62,22 @@ def parse_expression(text: str) -> Node:
 def _grammar() -> Lark:
     text = resources.files(__package__).joinpath("grammar.lark").read_text("utf-8")
     return Lark(text, parser="lalr", lexer=AflLexer, transformer=_Builder())
+
+
+def check_size(statement: Statement | Node, twice: Collection[str] = ()) -> None:
+    """Refuse what a walk over it would not come to the end of; `twice` as `ast.size` takes it.
+
+    Raises
+    ------
+    EngineError
+    """
+    root = statement.schema if isinstance(statement, ast.CreateArray) else statement
+    if ast.size(root, twice) > MAX_NODES:
+        raise EngineError(
+            "PARSER",
+            "EXPRESSION_HAS_TOO_MANY_OPERANDS",
+            f"A statement of the embedded engine may have no more than {MAX_NODES:,} parts.",
+        )
 
 
 def _check_depth(statement: Statement) -> None:
@@ -164,7 +185,7 @@ class _Builder(Transformer[Token, Statement]):
     # Constants
 
     def integer(self, token: Token) -> ast.Literal:
-        return ast.Literal(int(token), "int64", _span(token))
+        return ast.Literal(int(token.lstrip("0") or "0"), "int64", _span(token))
 
     def real(self, token: Token) -> ast.Literal:
         return ast.Literal(float(token), "double", _span(token))

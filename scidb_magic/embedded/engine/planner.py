@@ -31,10 +31,10 @@ from scidb_magic.embedded.engine.expressions import Scope, compile_expression, c
 from scidb_magic.embedded.engine.lets import unfolded
 from scidb_magic.embedded.engine.lexer import syntax_error
 from scidb_magic.embedded.engine.operators.kinds import parts, resolve
-from scidb_magic.embedded.engine.operators.macros import in_expression
+from scidb_magic.embedded.engine.operators.macros import DOUBLING, in_expression
 from scidb_magic.embedded.engine.operators.operator import Change, Effect, Operator, Planned
 from scidb_magic.embedded.engine.operators.signature import Mismatch, match
-from scidb_magic.embedded.engine.parser import parse
+from scidb_magic.embedded.engine.parser import check_size, parse
 from scidb_magic.embedded.engine.relation import Relation, Typed
 from scidb_magic.embedded.engine.types import convert
 from scidb_magic.errors import EngineError
@@ -75,6 +75,7 @@ def statement_of(text: str) -> Call | CreateArray:
     node = unfolded(statement) if any(isinstance(part, Let) for part in parts(statement)) else statement
     if not isinstance(node, Call):
         raise syntax_error(whole(node))
+    check_size(node, DOUBLING)
     return node
 
 

@@ -6,6 +6,7 @@ of them overflows, the statement is planned again with arithmetic that wraps aro
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -26,13 +27,15 @@ from scidb_magic.embedded.engine.operators.operator import Change
 from scidb_magic.embedded.engine.planner import Context, Services, statement_of
 from scidb_magic.embedded.engine.queries import Queries
 from scidb_magic.embedded.engine.relation import Relation
-from scidb_magic.embedded.engine.storage import Storage
+from scidb_magic.embedded.engine.storage import Storage, single
 from scidb_magic.errors import EngineError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _DEPTH = 5000
 """Python's recursion limit: rules and expressions recurse over statements that may nest 400 deep."""
@@ -131,14 +134,14 @@ class Execution:
     def table(self, source: Relation) -> pa.Table:
         """The cells of a relation in SciDB's order, columns as in `relation`."""
         self.check()
-        result: pa.Table = self._cursor.sql(ordered(source)).to_arrow_table()
+        result: pa.Table = self._asked(ordered(source)).to_arrow_table()
         self.check()
         return result
 
     def batches(self, source: Relation) -> Batches:
         """The same in pieces; everything that can fail has been computed when the first one is there."""
         self.check()
-        reader = self._reader = _reader(self._cursor.sql(ordered(source)))
+        reader = self._reader = _reader(self._asked(ordered(source)))
         first = self._next(reader)
         return Batches(self._pieces(first, reader))
 
@@ -161,9 +164,12 @@ class Execution:
     def cells(self, source: Relation, *names: str) -> pa.Table:
         """Some columns of a relation's cells, in any order; a source of the plan is made of them."""
         self.check()
-        result: pa.Table = self._cursor.sql(f"SELECT {', '.join(names)} FROM ({source.sql})").to_arrow_table()
+        result: pa.Table = self._asked(f"SELECT {', '.join(names)} FROM ({source.sql})").to_arrow_table()
         self.check()
         return result
+
+    def _asked(self, sql: str) -> duckdb.DuckDBPyRelation:
+        return self._cursor.sql(single(self._cursor, sql))
 
     def apart(self, work: Callable[[], T]) -> T:
         """Do in a thread what nothing can interrupt; a cancelled statement does not wait for its end."""
@@ -184,7 +190,9 @@ class Execution:
         """Compute every cell of a relation and forget it."""
         self.check()
         every = ", ".join(column_names(source))
-        self._cursor.execute(f"SELECT max(hash({every})) FROM ({source.sql})").fetchall()
+        self._cursor.execute(
+            single(self._cursor, f"SELECT max(hash({every})) FROM ({source.sql})")
+        ).fetchall()
 
     def stop(self) -> None:
         """Read no more; a transaction whose result is still read cannot be rolled back."""
@@ -269,6 +277,11 @@ class Runner:
             raise nested_too_deep() from None
         except MemoryError:
             raise out_of_memory() from None
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # A slip of ours must not cost the session.
+            _log.exception("A statement failed inside the engine")
+            told = f"Internal error of the embedded engine: {type(error).__name__}."
+            raise EngineError("EXECUTION", "UNKNOWN_ERROR", told) from None
         finally:
             turn.over.set()
 
@@ -328,8 +341,6 @@ class Runner:
                     execution.compute(planned)
             turn.check()
             self._cursor.commit()
-            if services.catalogue.dropped:
-                self._storage.reclaim()
         except BaseException:
             if execution is not None:
                 execution.stop()
@@ -338,6 +349,8 @@ class Runner:
         finally:
             if execution is not None:
                 execution.close()
+        if services.catalogue.dropped:
+            self._storage.reclaim()
 
     def _roll_back(self) -> None:
         # DuckDB may have rolled back already, for example after a failed commit.

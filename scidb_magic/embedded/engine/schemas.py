@@ -109,14 +109,14 @@ def _dimension(written: WrittenDimension, named: set[str]) -> tuple[Dimension, f
             _place(written.high),
         )
     chunk = _constant(written.chunk)
-    if chunk is not None and chunk <= 0:
+    if chunk is not None and not 0 < chunk < 2**63:
         raise _syntax(
             "INCORRECT_CHUNK_SIZE",
             f"Chunk size must be between 1 and '{2**63 - 1}'.",
             _place(written.chunk),
         )
     overlap = _constant(written.overlap)
-    if overlap is not None and overlap < 0:
+    if overlap is not None and not 0 <= overlap < 2**63:
         raise _syntax(
             "INCORRECT_OVERLAP_SIZE",
             f"Chunk overlap must be between 0 and '{2**63 - 1}'.",

@@ -18,11 +18,25 @@ import duckdb
 
 from scidb_magic.embedded.engine.errors import from_duckdb
 from scidb_magic.embedded.engine.sql import quote
+from scidb_magic.errors import EngineError
 
 STORED, TEMPORARY = "stored", "temporary"
 _FILE = "arrays.duckdb"
 _POLL = 0.05
 """Seconds between two looks at whether a query that waits for an array was cancelled."""
+
+
+def single(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The one statement that `sql` is; more can only be somebody's who broke out of a literal.
+
+    Raises
+    ------
+    EngineError
+    """
+    found = cursor.extract_statements(sql)
+    if len(found) != 1:
+        raise EngineError("EXECUTION", "UNKNOWN_ERROR", "The embedded engine makes one statement of this.")
+    return found[0]
 
 
 class Storage:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 MAX_REASON = 127
+_LONGEST_REASON = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _missing(
             missing[row] |= dialect.lone_mark and text == b"?"
             continue
         missing[row] = True
-        if int(text[1:]) > MAX_REASON:
+        if len(text) > _LONGEST_REASON or int(text[1:]) > MAX_REASON:
             failed[row] = f"The integer '{text.decode()}' is not a valid missing reason code"
         else:
             reasons[row] = int(text[1:])

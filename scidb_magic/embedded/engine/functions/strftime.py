@@ -76,13 +76,27 @@ _PARTS_IN_SQL = "(?s)%-?[EO]?.|[^%]+|%"
 
 
 def _filled(template: str, *operands: str) -> str:
-    """`text.fill` for a template whose own braces are not doubled."""
+    """`text.fill` for a template whose own braces are not doubled; those of `_literal` stay as they are."""
     for k in range(len(operands)):
         template = template.replace(f"{{{k}}}", f"\0{k}\0")
     template = template.replace("{", "{{").replace("}", "}}")
     for k in range(len(operands)):
         template = template.replace(f"\0{k}\0", f"{{{k}}}")
+    for brace, mark in _BRACES.items():
+        template = template.replace(mark, 2 * brace)
     return text.fill(template, *operands)
+
+
+_BRACES = {"{": "\0o", "}": "\0c"}
+"""Marks of the user's own braces, which are no place for an operand; a quoted text has no NUL."""
+
+
+def _literal(written: str) -> str:
+    """SQL of a text of the user's, to stand in a template."""
+    quoted = text.quote(written)
+    for brace, mark in _BRACES.items():
+        quoted = quoted.replace(brace, mark)
+    return quoted
 
 
 def _formula(format_: str) -> str:
@@ -107,9 +121,9 @@ def _merged(format_: str) -> Iterator[str]:
 def _native(format_: str) -> Iterator[str]:
     if "%" not in format_.replace("%%", ""):
         if format_:
-            yield text.quote(format_.replace("%%", "%"))
+            yield _literal(format_.replace("%%", "%"))
     else:
-        yield f"strftime({_AT}, {text.quote(format_)})"
+        yield f"strftime({_AT}, {_literal(format_)})"
 
 
 def _parts(format_: str) -> Iterator[tuple[str, str | None]]:

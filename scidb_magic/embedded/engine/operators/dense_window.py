@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from scidb_magic.embedded.engine.run import Execution
 
 _MOST_PLACES = 16_000_000
+_MOST_DIMENSIONS = 16
+"""NumPy's own limit is 32 or 64, of windows and cells together."""
 _MOST_STEPS = 500_000_000
 _LEAST_FULL = 0.25
 
@@ -38,7 +40,8 @@ def fits(source: Relation, aggregates: Sequence[Aggregate], sides: Sequence[Side
     lengths = [dimension.length for dimension in source.schema.dimensions]
     volume = math.prod(length or 0 for length in lengths)
     return (
-        0 < volume <= _MOST_PLACES
+        len(lengths) <= _MOST_DIMENSIONS
+        and 0 < volume <= _MOST_PLACES
         and volume * math.prod(sum(side) + 1 for side in sides) <= _MOST_STEPS
         and all(_supported(source, each) for each in aggregates)
     )

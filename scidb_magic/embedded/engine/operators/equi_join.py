@@ -6,6 +6,7 @@ keywords, or strings as ``'left_names=a,b'`` in the older form; those that only 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -96,6 +97,9 @@ def _listed(source: Relation, found: Sequence[Cell], chunk: int) -> Relation:
 
 # Keys and settings
 
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
 
 def _side(source: Relation, settings: _Settings, side: str, prefix: str, kept: bool) -> _Side:
     attributes = cells(source, prefix)
@@ -118,7 +122,7 @@ def _named_place(every: Sequence[Cell], name: str, side: str) -> int:
 def _numbered_place(attributes: Sequence[Cell], dimensions: Sequence[Cell], id_: str, side: str) -> int:
     digits = id_.removeprefix("~")
     among = dimensions if id_.startswith("~") else attributes
-    if not digits.isdigit() or int(digits) >= len(among):
+    if _NUMBER.fullmatch(digits) is None or int(digits) >= len(among):
         raise illegal_operation(f"equi_join: the {side} input has no attribute or dimension number {id_}.")
     return int(digits) + (len(attributes) if id_.startswith("~") else 0)
 
@@ -154,6 +158,9 @@ def _named(found: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
     """`found` under `names`, if any are given, each name once (``x``, ``x_2``)."""
     if names and len(names) != len(found):
         raise illegal_operation(f"equi_join: out_names has {len(names)} names for {len(found)} attributes.")
+    for name in names:
+        if _NAME.fullmatch(name) is None:
+            raise illegal_operation(f"equi_join: '{name}' is no name of an attribute.")
     taken: set[str] = set()
     renamed = []
     for k, cell in enumerate(found):
@@ -180,7 +187,7 @@ class _Settings:
 
     def number(self, name: str, default: int) -> int:
         given = self.values.get(name, str(default))
-        if not given.isdigit() or int(given) == 0:
+        if _NUMBER.fullmatch(given) is None or int(given) == 0:
             raise illegal_operation(f"The setting '{name}' must be a positive number, not '{given}'.")
         return int(given)
 

@@ -201,3 +201,6 @@ MACROS: dict[str, Macro] = {
     )
 }
 """Name -> macro, names in lower case."""
+
+DOUBLING = frozenset({"func_max", "func_min"})
+"""Macros in whose place each of their arguments stands twice."""

@@ -73,7 +73,10 @@ def gesvd(context: Context, args: Arguments) -> Relation:
 
     def compute(execution: Execution) -> pa.Table:
         dense = _dense(execution, matrix, turned=False)
-        left, values, right = execution.apart(lambda: np.linalg.svd(dense, full_matrices=False))
+        try:
+            left, values, right = execution.apart(lambda: np.linalg.svd(dense, full_matrices=False))
+        except np.linalg.LinAlgError:
+            raise illegal_operation("gesvd: this matrix has no decomposition that can be computed.") from None
         return _listed({"left": left, "right": right, "values": values}[wanted], dimensions)
 
     return context.derived(_result(name, dimensions), compute)

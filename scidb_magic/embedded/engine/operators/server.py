@@ -66,7 +66,8 @@ def _array(array: Array, name: str, uaid: int, aid: int) -> _Row:
 
 def _queries(context: Context, args: Arguments) -> Iterable[_Row]:
     for query in context.services.queries.running():
-        yield f"0.{query.id}", 0, query.text, query.started, 0, "", False, 0, "scidbadmin"
+        text = query.text.encode(errors="replace").decode()  # what came need not be UTF-8
+        yield f"0.{query.id}", 0, text, query.started, 0, "", False, 0, "scidbadmin"
 
 
 def _operators(context: Context, args: Arguments) -> Iterable[_Row]:
