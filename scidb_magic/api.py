@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from scidb_magic.errors import SettingError
 from scidb_magic.managed import ManagedSession
 from scidb_magic.session import lifecycle
 from scidb_magic.session.layers import resolve
@@ -14,6 +15,8 @@ from scidb_magic.session.settings import CREDENTIALS, Settings, same_session
 from scidb_magic.shim.secret import Secret
 
 __all__ = ["ManagedSession", "connect", "current", "forget"]
+
+_SECRETS = frozenset(secret for _, secret in CREDENTIALS)
 
 _lock = threading.Lock()
 _shared: ManagedSession | None = None
@@ -72,6 +75,10 @@ def connect(
     # Rebound, so that a traceback with the values of locals shows no password.
     password = password if password is None else Secret(password)
     http_auth = http_auth and (http_auth[0], Secret(http_auth[1]))
+    settings = {
+        name: Secret(value) if name in _SECRETS and isinstance(value, str) else value
+        for name, value in settings.items()
+    }
     given = {
         "url": url,
         "user": user,
@@ -122,7 +129,12 @@ def planned(given: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
     ------
     SettingError
     """
-    return resolve(given, standing=_standing)
+    try:
+        return resolve(given, standing=_standing)
+    except SettingError as error:
+        # The frames in which it was found know environment and files, and the secrets there.
+        problem = error.with_traceback(None)
+    raise problem
 
 
 def changed(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -277,7 +277,7 @@ class ResultLost(ScidbMagicError):
 
 
 class ResultTooLarge(ScidbMagicError):
-    """The result is over `max_result_bytes`; nothing was downloaded."""
+    """The result is over `max_result_bytes`; not more than that was downloaded, and nothing is kept."""
 
     ran = True
 

@@ -149,13 +149,13 @@ class Connection:
         query = self._query(statement, namespace)
         return self._run(lambda exchange: exchange.execute(query), attachments, retry, statement.text)
 
-    def text(self, afl: str, *, save: str = "tsv", namespace: str | None = None) -> str:
-        """Run one statement and bring its result in a text format of SciDB's ``save``."""
+    def text(self, afl: str, *, namespace: str | None = None) -> str:
+        """Run one statement and bring its result as SciDB's ``tsv``; raises as `fetch`."""
         statement = script.only(afl)
         query = self._query(statement, namespace)
 
         def work(exchange: Exchange) -> str:
-            exchange.execute(query, save=save)
+            exchange.execute(query, save="tsv")
             return exchange.read_text(self.settings.max_result_bytes)
 
         return self._run(work, (), None, statement.text)
@@ -180,9 +180,9 @@ class Connection:
             self._turn.release()
             self._watch.wake()
 
-    def run(self, work: Callable[[Exchange], T], *, statement: str = "", retry: str | None = None) -> T:
+    def run(self, work: Callable[[Exchange], T], *, statement: str = "") -> T:
         """Run `work` with the session to itself; after a fault that allows it, once more in a new one."""
-        return self._run(work, (), retry, statement)
+        return self._run(work, (), None, statement)
 
     def changes(self, bare: str) -> bool:
         """Whether running the statement twice could change something, for all that we and the user know."""
@@ -361,8 +361,8 @@ class Connection:
         finally:
             self._owner = None
             self._running = None
-            if self._keeper.state == "running":
-                self._keeper.set_state("idle")
+            if self._keeper.state in ("running", "reconnecting"):
+                self._keeper.set_state("idle" if self._keeper.session is not None else "released")
 
     def _in_own_turn(self) -> bool:
         return self._turn.locked() and self._owner == threading.get_ident()

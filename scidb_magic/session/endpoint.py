@@ -78,8 +78,11 @@ class Endpoint:
 
     @property
     def ends_with_us(self) -> bool:
-        """Whether the server is the embedded one of this process alone, and every slot ends with it."""
-        return self.url == EMBEDDED
+        """Whether the server is the embedded one of this process alone, and every slot ends with it.
+
+        Not in a forked child: there it is the parent's.
+        """
+        return self.url == EMBEDDED and self._server is not None and self._server.started
 
     def client(self) -> ShimClient:
         """A client of a server that, if it is the embedded one, runs."""

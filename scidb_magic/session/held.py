@@ -108,7 +108,7 @@ class Held:
     def record(self) -> None:
         """Write the ledger's file."""
         self._recorded = self.used.wall
-        self._file = self._ledger.write(
+        written = self._ledger.write(
             Entry(
                 url=self._access.url,
                 sid=self.sid,
@@ -124,6 +124,7 @@ class Held:
                 file=self._file,
             )
         )
+        self._file = written or self._file
 
     def doubt(self) -> None:
         """It has to be proved ours before it is used again."""
@@ -172,10 +173,10 @@ class Held:
             self._guard.forget()
 
     def _tell(self) -> None:
-        if self._guard is None:
+        guard, known = self._guard, self.proof
+        if guard is None:  # another thread may let it go at any moment
             return
-        known = self.proof
-        self._guard.tell(
+        guard.tell(
             Charge(
                 url=self._access.url,
                 sid=self.sid,

@@ -156,7 +156,7 @@ class SlotKeeper:
         self._leaving = session
         self.session = None
         self.set_state("unreachable" if unreachable else "released")
-        if fate is Fate.RETURN:
+        if fate in (Fate.RETURN, Fate.PROVE):
             fate = proof.fate_at_once(session.client, session.sid, session.proof) or Fate.ABANDON
             if fate is Fate.KEEP:
                 session.is_ours()
@@ -270,7 +270,7 @@ class SlotKeeper:
 
     def _wait_for_the_old_slot(self, cancelled: threading.Event) -> None:
         started = time.monotonic()
-        while (self._leaving is not None or self._taking) and not cancelled.wait(0.02):
+        while (self._leaving is not None or self._taking) and not (cancelled.wait(0.02) or self.closing):
             waited = time.monotonic() - started
             if waited > self._settings.slot_wait:
                 raise SlotsExhausted(
@@ -376,10 +376,10 @@ class SlotKeeper:
         self._answered(session, fate)
 
     def _answered(self, session: Held, fate: Fate | None) -> None:
-        """The server's answer to the release, or None. While closing, the guardian sees to the rest."""
+        """The server's answer to the release, or None. At the process's end the guardian sees to the rest."""
         if fate is not None:
             self._over(session, fate)
-        elif not self.closing:
+        elif not lifecycle.is_ending():
             self._leave(session)
 
     def _leave(self, session: Held) -> None:

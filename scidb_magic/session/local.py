@@ -99,10 +99,16 @@ class LocalServer:
         """
         self.stop()
         deadline = time.monotonic() + timeout
-        if directory is None:
-            self._access = self._launch(["--port", "0", *options], deadline)
-        else:
-            self._access = self._start_in(directory.resolve(), options, deadline)
+        try:
+            if directory is None:
+                self._access = self._launch(["--port", "0", *options], deadline)
+            else:
+                self._access = self._start_in(directory.resolve(), options, deadline)
+        except OSError as error:
+            where = f" on {directory}" if directory is not None else ""
+            raise ShimUnreachable(
+                f"The embedded server cannot be started{where}: {error.strerror or error}.", reason="refused"
+            ) from None
         return self._access
 
     @property
@@ -125,11 +131,13 @@ class LocalServer:
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """End the server if this process started it, and wait for that at most `timeout` seconds."""
-        life, self._life, self._access = self._life, None, None
+        life, access = self._life, self._access
+        self._life = self._access = None
         port_file, self._port_file = self._port_file, None
         if life is None:
             return
-        if port_file is not None:
+        # Where ours was gone, another kernel may have started one of its own there.
+        if port_file is not None and _read_port_file(port_file) == access:
             port_file.unlink(missing_ok=True)
         life.end(timeout)
 
@@ -168,7 +176,7 @@ class LocalServer:
         password = Secret(secrets.token_urlsafe(32))
         life = self._life = _Life(arguments, keep)
         try:
-            url = life.begin(f"{_USER}:{password}", deadline)
+            url = life.begin(Secret(f"{_USER}:{password}"), deadline)
         except BaseException:
             self._life = None
             life.let_go()

@@ -56,10 +56,6 @@ class Proof:
     lines: bool
     etag: str
 
-    def holds(self, client: ShimClient, sid: str, seconds: float = HEAD_SECONDS) -> bool:
-        """Whether the server answers it for `sid` now. Raises what the request raises."""
-        return client.head(sid, lines=self.lines, timeout=seconds).etag == self.etag
-
 
 def fate(
     client: ShimClient,
@@ -103,11 +99,11 @@ def fate(
 
 
 def fate_at_once(
-    client: ShimClient, sid: str, known: Proof | None, *, wait: float = 0.0, seconds: float = HEAD_SECONDS
+    client: ShimClient, sid: str, known: Proof | None, *, seconds: float = HEAD_SECONDS
 ) -> Fate | None:
     """As `fate`; None where nobody could be asked."""
     try:
-        return fate(client, sid, known, wait=wait, seconds=seconds)
+        return fate(client, sid, known, seconds=seconds)
     except ScidbMagicError:
         return None
 

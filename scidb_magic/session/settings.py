@@ -8,6 +8,7 @@ variables (``SCIDB_URL``, ``SCIDB_MAGIC_SLOT_WAIT`` …), the keys of the TOML f
 from __future__ import annotations
 
 import difflib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -234,6 +235,8 @@ def check(name: str, value: Any) -> Any:
         raise SettingError(f"Setting '{name}' takes a value of type {setting.type}{shown}.") from None
     if setting.choices and value not in setting.choices:
         raise SettingError(f"Setting '{name}' takes one of {', '.join(setting.choices)}, not {value!r}.")
+    if setting.type == "float" and not value <= threading.TIMEOUT_MAX:
+        raise SettingError(f"Setting '{name}' takes a finite number of seconds, not {value!r}.")
     if setting.least is not None and not value >= setting.least:
         raise SettingError(f"Setting '{name}' is at least {setting.least:g}, not {value!r}.")
     if name == "url" and not profiles.is_name(value):

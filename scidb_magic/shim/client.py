@@ -20,7 +20,7 @@ from scidb_magic import errors
 from scidb_magic.shim import complaint, faults, tls
 from scidb_magic.shim.auth import HttpAuth
 from scidb_magic.shim.download import Download, length
-from scidb_magic.shim.secret import Secret
+from scidb_magic.shim.secret import Secret, without_secrets
 from scidb_magic.shim.transport import Call, Payload, Reply, Transport
 
 ANSWER_TIMEOUT = 30.0
@@ -109,14 +109,14 @@ class ShimClient:
         ca = tls.authorities(self._verify)
         return Access(self.url, user, password, verify=ca is not None, ca=ca)
 
-    def version(self, *, timeout: float | None = None) -> str:
+    def version(self) -> str:
         """SciDB's version, such as ``"19.11.5"``.
 
         Raises
         ------
         NotShim, ShimUnreachable, AuthenticationFailed
         """
-        return self._expected(_VERSION, self._text(Call("version", timeout=timeout or ANSWER_TIMEOUT)))
+        return self._expected(_VERSION, self._text(Call("version", timeout=ANSWER_TIMEOUT)))
 
     def new_session(
         self,
@@ -343,7 +343,7 @@ class ShimClient:
 
     def _expected(self, form: re.Pattern[str], text: str) -> str:
         if form.match(text) is None:
-            raise faults.not_shim(self._place, text)
+            raise faults.not_shim(self._place, without_secrets(text))
         return text
 
 

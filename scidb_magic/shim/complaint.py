@@ -15,7 +15,7 @@ from scidb_magic.shim.faults import without_paths
 
 _CODES = re.compile(r"Error id: scidb::(?:(\w+)::)?(\w+)")
 _DESCRIPTION = "Error description: "
-_QUERY_ID = re.compile(r"Failed query id: (\S+)")
+_QUERY_ID = re.compile(r"^Failed query id: (\S+)", re.MULTILINE)
 _CARETS = re.compile(r"([ \t]*)(\^+)\s*$")
 _WRAPPERS = ("save(", "aio_save(")
 

@@ -230,6 +230,9 @@ class Transport:
             except KeyboardInterrupt:
                 # A new one: the frames of this one know the whole URL.
                 fault = KeyboardInterrupt()
+            except Exception as error:  # noqa: BLE001 (of the payload, or our own; as above)
+                fault = error.with_traceback(None)
+                fault.__context__ = None
             try:
                 raise fault
             finally:
