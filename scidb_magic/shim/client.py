@@ -343,7 +343,8 @@ class ShimClient:
 
     def _expected(self, form: re.Pattern[str], text: str) -> str:
         if form.match(text) is None:
-            raise faults.not_shim(self._place, without_secrets(text))
+            text = without_secrets(text)  # rebound, for a traceback with the values of locals
+            raise faults.not_shim(self._place, text)
         return text
 
 

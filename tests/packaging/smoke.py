@@ -36,7 +36,7 @@ def main(artifact: str) -> None:
     assert total["x_sum"].tolist() == [45]
     with capture_output() as told:
         shell.run_line_magic("scidb", "help errors")
-    assert "QueryOutcomeUnknown" in told.stdout
+    assert "QueryOutcomeUnknown" in told.outputs[0].data["text/plain"]
     shell.run_line_magic("unload_ext", "scidb_magic")
 
 

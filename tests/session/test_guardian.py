@@ -825,3 +825,25 @@ def test_one_that_was_dismissed_is_not_started_again_by_a_late_word() -> None:
     guard.dismiss()
     guard.tell(Charge(url="http://127.0.0.1:1", sid="x" * 32))
     assert guard.pid is None
+
+
+WORKER = """
+import os, signal, sys, time
+import scidb_magic
+session = scidb_magic.connect("embedded:")
+session.fetch("build(<v:int64>[i=0:1], i)")
+if os.fork() == 0:
+    session.fetch("build(<v:int64>[i=0:1], i)")
+    os.kill(os.getpid(), signal.SIGKILL)
+os.wait()
+deadline = time.monotonic() + 10
+while sum(slot.owner != "free" for slot in session.slots()) != 1 and time.monotonic() < deadline:
+    time.sleep(0.05)
+print([slot.owner for slot in session.slots() if slot.owner != "free"])
+"""
+
+
+@linux
+def test_a_killed_worker_leaves_no_slot_of_its_parents_own_server() -> None:
+    done = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "['mine']", done.stderr

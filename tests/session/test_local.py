@@ -373,3 +373,23 @@ def test_nothing_remains_open(server: LocalServer) -> None:
         server.stop()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert select.select([], [], [], 0) == ([], [], [])
+
+
+def test_who_ends_late_takes_nobody_elses_port_file(
+    kernels: Any, server: LocalServer, tmp_path: Path, wait_until: Any
+) -> None:
+    first, third = kernels(), kernels()
+    url, _ = first.start(tmp_path)
+    os.kill(first("server.pid"), signal.SIGKILL)
+    assert wait_until(lambda: not listens(url), 5)
+    access = server.start(tmp_path)
+    first("server.stop()")
+    assert json.loads((tmp_path / PORT_FILE).read_text())["url"] == access[0]
+    assert third.start(tmp_path) == access
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_told(server: LocalServer, tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ShimUnreachable, match=r"cannot be started on .*file"):
+        server.start(tmp_path / place)

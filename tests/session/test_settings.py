@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scidb_magic.api import connect
 from scidb_magic.errors import SettingError
 from scidb_magic.session.layers import Said, resolve
 from scidb_magic.session.settings import SETTINGS, check
@@ -156,3 +157,17 @@ def test_every_setting_says_what_it_is() -> None:
     assert all(setting.help.endswith(".") and setting.type for setting in SETTINGS.values())
     names = [setting.environment for setting in SETTINGS.values()]
     assert len(set(names)) == len(names)
+
+
+def test_a_wrong_setting_shows_none_of_the_secrets_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCIDB_MAGIC_PASSWORD", "geheim1")
+    with pytest.raises(SettingError) as caught:
+        connect("http://h", http_user="u", http_password="geheim2", slot_wiat=1)
+    shown, traceback = [], caught.value.__traceback__
+    while traceback is not None:
+        if "test_settings" not in traceback.tb_frame.f_code.co_filename:
+            shown.append(repr(traceback.tb_frame.f_locals))
+        traceback = traceback.tb_next
+    assert len(shown) > 1
+    assert "geheim" not in "".join(shown)
+    assert caught.value.__context__ is None

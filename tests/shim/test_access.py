@@ -641,3 +641,36 @@ def test_secrets_in_a_text() -> None:
     text = f'GET http://h/read_bytes?id={SID}&n=0" of {SID} with p4ss'
     assert without_secrets(text, [SID, None, "p4ss", "GET"]) == 'GET http://h/read_bytes?…" of … with …'
     assert repr(Secret("p4ss")) == "'********'" and repr(HttpAuth(*AUTH)) == "HttpAuth()"
+
+
+def test_no_error_of_a_payload_shows_a_secret(scripted: Any) -> None:
+    """It passes through frames of requests, which know the whole URL."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x"
+        raise ValueError("the user's own")
+
+    class Payload:
+        def __len__(self) -> int:
+            return 10
+
+        def __iter__(self) -> Iterator[bytes]:
+            return pieces()
+
+    with pytest.raises(ValueError, match="the user's own") as caught:
+        ShimClient(scripted(answer("200 OK", b"")).url).upload(Secret(SID), Payload())  # type: ignore[arg-type]
+    shown, traceback = [], caught.value.__traceback__
+    while traceback is not None:
+        if "test_access" not in traceback.tb_frame.f_code.co_filename:
+            shown.append(repr(traceback.tb_frame.f_locals))
+        traceback = traceback.tb_next
+    assert shown
+    assert SID not in "".join(shown)
+    assert caught.value.__context__ is None
+
+
+def test_a_good_answer_that_echoes_is_not_kept(scripted: Any) -> None:
+    echo = b"You asked for /new_session?user=u&password=s3cret-of-scidb"
+    with pytest.raises(errors.NotShim) as caught:
+        ShimClient(scripted(answer("200 OK", echo)).url).new_session(user="u", password="s3cret-of-scidb")
+    assert "s3cret" not in _everything(caught.value)

@@ -103,3 +103,10 @@ def test_text_that_is_cut_shows_nothing_of_the_wrapper(cut: int) -> None:
     assert error.description == "Query processor error. Array 'public.nope' does not exist."
     assert error.position is None
     assert "/var" not in error.body
+
+
+def test_a_query_id_in_a_sentence_is_none() -> None:
+    text = TEXT.format(echo="").replace("Array 'public.nope'", "File 'Failed query id: 1'")
+    error = query_error(text, "scan(nope)", saved=False)
+    assert error.query_id is None
+    assert "Failed query id: 1" in error.description
