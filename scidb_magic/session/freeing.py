@@ -165,7 +165,9 @@ def _opener(charge: Charge) -> web.OpenerDirector:
     if charge["http_user"] is not None:
         passwords = web.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, charge["url"], charge["http_user"], charge["http_password"] or "")
-        handlers += [_Digest(passwords), web.HTTPBasicAuthHandler(passwords)]
+        handlers.append(_Digest(passwords))
+        if not charge["digest"] or charge["url"].startswith("https:"):
+            handlers.append(web.HTTPBasicAuthHandler(passwords))
     opener = web.OpenerDirector()
     for handler in handlers:
         opener.add_handler(handler)

@@ -57,6 +57,8 @@ class Charge:
         The proof that the session is ours: HEAD of ``/read_lines`` (else ``/read_bytes``) had this Etag.
     file : str or None
         The ledger's file, to be removed once the slot is free.
+    digest : bool
+        The web server asks for Digest: a challenge of Basic over plain HTTP is somebody else's.
     """
 
     url: str
@@ -70,6 +72,7 @@ class Charge:
     lines: bool | None = None
     etag: str | None = None
     file: str | None = None
+    digest: bool = False
 
 
 class Guard:

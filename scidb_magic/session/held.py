@@ -189,5 +189,6 @@ class Held:
                 lines=known.lines if known else None,
                 etag=known.etag if known else None,
                 file=str(self._file) if self._file else None,
+                digest=self._access.digest,
             )
         )

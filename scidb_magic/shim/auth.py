@@ -101,6 +101,11 @@ class HttpAuth(HTTPDigestAuth):
         answered.history.append(r)
         return answered
 
+    @property
+    def knows_digest(self) -> bool:
+        """Whether Digest was asked for."""
+        return self._digest is not None
+
     def withholds(self, challenge: str, *, encrypted: bool) -> bool:
         """Whether the challenge could be answered, but not without giving the password away."""
         return bool(schemes(challenge)) and self._answerable(challenge, encrypted) is None

@@ -56,6 +56,8 @@ class Access:
         Whether the TLS certificate is checked.
     ca : str or None
         Path of the certificates that are trusted, a file or a folder; None where nothing is checked.
+    digest : bool
+        Whether the web server has asked for Digest, as far as was heard.
     """
 
     url: str
@@ -63,6 +65,7 @@ class Access:
     http_password: str | None = field(repr=False)
     verify: bool
     ca: str | None
+    digest: bool = False
 
 
 class ShimClient:
@@ -107,7 +110,8 @@ class ShimClient:
         """How this client reaches shim, in plain values."""
         user, password = self._auth.credentials if self._auth is not None else (None, None)
         ca = tls.authorities(self._verify)
-        return Access(self.url, user, password, verify=ca is not None, ca=ca)
+        digest = self._auth is not None and self._auth.knows_digest
+        return Access(self.url, user, password, verify=ca is not None, ca=ca, digest=digest)
 
     def version(self) -> str:
         """SciDB's version, such as ``"19.11.5"``.

@@ -239,7 +239,8 @@ def lives(pid: int) -> bool:
 
 def charge(url: str, sid: str, **more: Any) -> dict[str, Any]:
     facts: dict[str, Any] = dict.fromkeys(("http_user", "http_password", "ca", "lines", "etag", "file"))
-    return facts | {"url": url, "sid": sid, "verify": True, "running": False, "used": time.time()} | more
+    own = {"url": url, "sid": sid, "verify": True, "running": False, "used": time.time(), "digest": False}
+    return facts | own | more
 
 
 def run_helper(told: bytes | dict[str, Any]) -> float:
@@ -465,6 +466,15 @@ def test_basic(scripted: Any) -> None:
     )
     run_helper(charge(front.url, "s", http_user=auth[0], http_password=auth[1]))
     assert front.seen == ["release_session"] * 2
+
+
+def test_basic_over_plain_http_is_not_given_where_digest_was_asked_for(scripted: Any) -> None:
+    asked = (401, {"WWW-Authenticate": 'Basic realm="x"'})
+    given: list[str | None] = []
+    front = scripted(lambda name: (given.append(front.headers.get("Authorization")), asked)[1])
+    run_helper(charge(front.url, "s", http_user="user", http_password="word", digest=True))
+    assert given
+    assert set(given) == {None}
 
 
 def test_neither_redirects_nor_proxies_on_this_machine(
