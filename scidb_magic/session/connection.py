@@ -264,7 +264,10 @@ class Connection:
 
         What cannot be proved to be ours is left to shim's reaping.
         """
-        return self._keeper.asking(lambda: occupancy.release_orphans(self._keeper.endpoint.client()))
+        endpoint = self._keeper.endpoint
+        if endpoint.client_to_ask() is None and endpoint.in_memory:
+            return 0, 0
+        return self._keeper.asking(lambda: occupancy.release_orphans(endpoint.client()))
 
     def reconnect(self) -> None:
         """Give the slot back and take a new one."""

@@ -64,6 +64,7 @@ class Endpoint:
         self._notify = notify
         self._client: ShimClient | None = None
         self._server: LocalServer | None = None
+        self._had_server = False
         self._lock = threading.Lock()
 
     @property
@@ -77,12 +78,17 @@ class Endpoint:
         return (self.url or "").startswith(EMBEDDED)
 
     @property
+    def in_memory(self) -> bool:
+        """Whether it is the embedded server that keeps its arrays in memory."""
+        return self.url == EMBEDDED
+
+    @property
     def ends_with_us(self) -> bool:
         """Whether the server is the embedded one of this process alone, and every slot ends with it.
 
         Not in a forked child: there it is the parent's.
         """
-        return self.url == EMBEDDED and self._server is not None and self._server.started
+        return self.in_memory and self._server is not None and self._server.started
 
     def client(self) -> ShimClient:
         """A client of a server that, if it is the embedded one, runs."""
@@ -109,6 +115,12 @@ class Endpoint:
         """The client, if there is one already; starts nothing."""
         return self._client
 
+    def client_to_ask(self) -> ShimClient | None:
+        """A client to ask who holds which slots; None for an embedded server that nobody has needed yet."""
+        if self._client is None and (self.url or default_url(self._notify)).startswith(EMBEDDED):
+            return None
+        return self.client()
+
     def close(self, seconds: float) -> None:
         """End the embedded server, if this process started it, and wait for that at most so long."""
         server, self._server, self._client = self._server, None, None
@@ -125,10 +137,10 @@ class Endpoint:
 
         if self._server is not None and self._client is not None and self._server.alive():
             return self._client
-        if self._server is not None and not directory:
+        if self._had_server and not directory:
             self._notify("The embedded server had ended and was started again: its arrays are gone.")
         server = LocalServer()
         url, http_auth = server.start(Path(directory).expanduser() if directory else None)
-        self._server = server
+        self._server, self._had_server = server, True
         self._client = ShimClient(url, http_auth=http_auth, connect_timeout=self._settings.connect_timeout)
         return self._client

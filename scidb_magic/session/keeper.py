@@ -247,9 +247,7 @@ class SlotKeeper:
 
     def slots(self) -> list[Slot]:
         """All slots as the server lists them, or those that the ledger knows where it does not."""
-        client = self.endpoint.known_client()
-        if client is None and not self.endpoint.embedded:
-            client = self.endpoint.client()
+        client = self.endpoint.client_to_ask()
         return self.asking(lambda: occupancy.slots(client, self.sid)) if client is not None else []
 
     def asking(self, question: Callable[[], T]) -> T:

@@ -456,3 +456,20 @@ except scidb_magic.errors.SessionClosed as error:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "ready\nThe process is ending: no new query is taken.\n", done.stderr
     assert taken(url) == 0
+
+
+def test_to_ask_for_slots_starts_no_server(make: Any) -> None:
+    session = make("embedded:")
+    assert session.slots() == []
+    assert session.release_orphans() == (0, 0)
+    assert session.connection._keeper.endpoint.known_client() is None
+
+
+def test_arrays_that_ended_with_their_server_are_told(make: Any, notices: list[str]) -> None:
+    session = make("embedded:")
+    session.execute("store(build(<v:int64>[i=0:1], i), A)")
+    session.release()
+    session.connection._keeper.endpoint.close(5)
+    with pytest.raises(QueryError):
+        session.fetch("scan(A)")
+    assert [line for line in notices if "its arrays are gone" in line]
