@@ -246,13 +246,13 @@ def send(connection: socket.socket, answer: Answer, *, body: bool) -> None:
     """
     connection.settimeout(STALL_SECONDS)
     try:
-        connection.sendall(answer.head())
         if isinstance(answer.body, bytes):
             # In pieces, for the time-out is that of a whole call.
-            rest = memoryview(answer.body if body else b"")
+            rest = memoryview(answer.head() + (answer.body if body else b""))
             for start in range(0, len(rest), _PIECE):
                 connection.sendall(rest[start : start + _PIECE])
             return
+        connection.sendall(answer.head())
         if body and answer.size() > 0:
             connection.sendfile(answer.body, offset=answer.body.tell(), count=answer.size())
     except OSError as error:
