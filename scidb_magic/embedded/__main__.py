@@ -17,7 +17,6 @@ import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,19 +47,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _detach()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o077)  # arrays and results are for this user alone, whatever the folder lets through
-    # No Event: a signal handler would wait for the lock of the very thread that it stopped.
-    ended: SimpleQueue[None] = SimpleQueue()
+    ended, end = os.pipe()
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(end, False)
+    # A signal that comes in the moment before a wait is heard by nothing that waits, but for a descriptor.
+    signal.set_wakeup_fd(end)
     # Before there is a folder, so that no signal leaves it behind.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.put(None))
+        signal.signal(number, lambda *_: None)
     folder = Path(tempfile.mkdtemp(prefix="scidb_magic_"))
     try:
-        return _run(options, folder, ended)
+        return _run(options, folder, ended, end)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(options: argparse.Namespace, folder: Path, ended: SimpleQueue[None]) -> int:
+def _run(options: argparse.Namespace, folder: Path, ended: int, end: int) -> int:
+    """Serve until something comes out of the pipe `ended`, whose other end is `end`."""
     try:
         server = _server(options, folder)
     except Exception as error:  # noqa: BLE001 (whatever it is, one line tells it)
@@ -68,10 +71,10 @@ def _run(options: argparse.Namespace, folder: Path, ended: SimpleQueue[None]) ->
         return 2
     server.start()
     if options.end_with_stdin:
-        threading.Thread(target=_wait_for_end_of_stdin, args=(ended,), daemon=True).start()
+        threading.Thread(target=_wait_for_end_of_stdin, args=(end,), daemon=True).start()
     sys.stdout.write(f"scidb_magic embedded server, pid {os.getpid()}: {server.url}\n")
     sys.stdout.flush()
-    ended.get()
+    os.read(ended, 1)
     _limit_the_end(folder)
     server.close()
     return 0
@@ -128,11 +131,11 @@ def _detach() -> None:
         os._exit(0)
 
 
-def _wait_for_end_of_stdin(ended: SimpleQueue[None]) -> None:
+def _wait_for_end_of_stdin(end: int) -> None:
     # Not through sys.stdin: its lock, held by this thread, would break the interpreter's end.
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    ended.put(None)
+    os.write(end, b"\0")
 
 
 def _limit_the_end(folder: Path) -> None:
