@@ -22,7 +22,8 @@ def test_an_error_with_a_place_shows_the_query_and_carets() -> None:
 
 def test_an_error_of_a_running_query_names_its_id() -> None:
     error = EngineError("EXECUTION", "DIVISION_BY_ZERO", "Division by zero.")
-    lines = error_text(error, "scan(A)", "0.17").splitlines()
+    error.query_id = "0.17"
+    lines = error_text(error, "scan(A)").splitlines()
     assert lines[0].startswith("UserException in file: ")
     assert lines[2:] == [
         "Error description: Error during query execution. Division by zero.",

@@ -12,7 +12,7 @@ import pytest
 from scidb_magic.embedded.engine.aggregates import compile_aggregate
 from scidb_magic.embedded.engine.ast import Alias, Call
 from scidb_magic.embedded.engine.errors import from_duckdb
-from scidb_magic.embedded.engine.expressions import Scope, compile_expression
+from scidb_magic.embedded.engine.expressions import compile_expression
 from scidb_magic.embedded.engine.parser import parse_expression
 from scidb_magic.embedded.engine.relation import PHYSICAL, Relation
 from scidb_magic.wire.schema import Attribute, Dimension, Schema
@@ -64,7 +64,7 @@ class Calculator:
     def run(self, text: str, *, wrap: bool = False, codes: Sequence[int] = (), **columns: Any) -> Answer:
         """Compute an expression; DuckDB's errors become SciDB's."""
         relation = self.relation(columns, codes)
-        typed = compile_expression(parse_expression(text), Scope((relation,)), wrap=wrap)
+        typed = compile_expression(parse_expression(text), relation, wrap=wrap)
         query = f"SELECT {typed.sql}, {typed.code or 'NULL'} FROM ({relation.sql}) ORDER BY d0"
         try:
             rows = self.connection.execute(query).fetchall()
@@ -81,10 +81,10 @@ class Calculator:
         relation = self.relation(columns)
         call = parse_expression(text)
         assert isinstance(call, (Call, Alias))
-        found = compile_aggregate(call, Scope((relation,)))
+        found = compile_aggregate(call, relation)
         order = " ORDER BY d0" if over else ""
         rows = self.connection.execute(f"SELECT {found.sql(over)} FROM ({relation.sql}){order}").fetchall()
-        return Answer(found.type, found.nullable, [row[0] for row in rows], [])
+        return Answer(found.type, True, [row[0] for row in rows], [])
 
 
 @pytest.fixture

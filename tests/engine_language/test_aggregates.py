@@ -12,7 +12,6 @@ import pytest
 
 from scidb_magic.embedded.engine.aggregates import AGGREGATES, compile_aggregate
 from scidb_magic.embedded.engine.ast import Alias, Call
-from scidb_magic.embedded.engine.expressions import Scope
 from scidb_magic.embedded.engine.parser import parse_expression
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.errors import EngineError
@@ -94,7 +93,6 @@ def test_of_no_values_only_counts_are_numbers(calculator: Any) -> None:
     for name in EVERY:
         answer = calculator.aggregate(f"{name}(v)", v=("int64", [None, None]))
         assert answer.value == (0 if name in ("count", "approxdc") else None), name
-        assert answer.nullable
 
 
 def test_one_value_has_no_variance(calculator: Any) -> None:
@@ -139,7 +137,7 @@ def compiled(text: str) -> Any:
     relation = Relation(Schema.parse("A<a:int64,s:string,t:datetime>[i=0:9]"), "")
     call = parse_expression(text)
     assert isinstance(call, (Call, Alias))
-    return compile_aggregate(call, Scope((relation,)))
+    return compile_aggregate(call, relation)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +154,7 @@ def compiled(text: str) -> Any:
 )
 def test_names_and_types(text: str, name: str, type_: str) -> None:
     found = compiled(text)
-    assert (found.name, found.type, found.nullable) == (name, type_, True)
+    assert (found.name, found.type) == (name, type_)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scidb_magic.embedded.engine.expressions import Scope, compile_expression, constant_value
+from scidb_magic.embedded.engine.expressions import compile_expression, constant_value
 from scidb_magic.embedded.engine.functions import profiles
 from scidb_magic.embedded.engine.parser import parse_expression
 from scidb_magic.embedded.engine.relation import Relation
@@ -133,7 +133,7 @@ def test_formulas_that_use_an_operand_twice_do_not_grow_with_every_level() -> No
     for _ in range(40):
         nested = f"7 / (1 + {nested})"
     relation = Relation(Schema.parse("A<a:int64>[i=0:9]"), "")
-    assert len(compile_expression(parse_expression(nested), Scope((relation,)), wrap=True).sql) < 40_000
+    assert len(compile_expression(parse_expression(nested), relation, wrap=True).sql) < 40_000
 
 
 # Overloads and conversions
@@ -182,7 +182,7 @@ def test_the_cheapest_overload_decides_the_type(text: str, type_: str) -> None:
         "A<i8:int8,i16:int16,i32:int32,i64:int64,u8:uint8,u32:uint32,u64:uint64,f:float,d:double,s:string,b:bool,"
         "c:char,t:datetime,z:datetimetz,count32:uint32>[i=0:9]"
     )
-    typed = compile_expression(parse_expression(text), Scope((Relation(schema, ""),)))
+    typed = compile_expression(parse_expression(text), Relation(schema, ""))
     assert typed.type == type_
 
 
@@ -245,7 +245,7 @@ def test_strings_become_numbers_as_streams_read_them(calculator: Any) -> None:
 def test_what_is_not_found(text: str, code: str, span: tuple[int, int]) -> None:
     relation = Relation(Schema.parse("A<x:int64>[i=0:9]"), "")
     with pytest.raises(EngineError) as caught:
-        compile_expression(parse_expression(text), Scope((relation,)))
+        compile_expression(parse_expression(text), relation)
     start, end = caught.value.span or (0, 0)
     assert (caught.value.long, (start - 2, end - 2)) == (code, span)
 
@@ -253,7 +253,7 @@ def test_what_is_not_found(text: str, code: str, span: tuple[int, int]) -> None:
 def test_the_recorded_text_of_a_missing_function() -> None:
     relation = Relation(Schema.parse("A<a:double>[x=0:9]"), "")
     with pytest.raises(EngineError, match=r"^Function '/\(int64, string\)' not found\.$"):
-        compile_expression(parse_expression("x / 'a string'"), Scope((relation,)))
+        compile_expression(parse_expression("x / 'a string'"), relation)
 
 
 def test_the_functions_are_those_of_scidb(conformance: Path) -> None:
@@ -272,24 +272,23 @@ def test_the_functions_are_those_of_scidb(conformance: Path) -> None:
 # Names
 
 
-def test_attributes_come_before_dimensions_and_the_left_before_the_right() -> None:
-    left = Relation(
-        Schema.parse("L<v:int64,i:double>[i=0:9]"), "", attribute_qualifiers=(frozenset({"L", "X"}),) * 2
-    )
-    right = Relation(Schema.parse("R<v:string>[j=0:9]"), "", codes=frozenset({0}))
-    scope = Scope((left, right), ("l.", "r."))
+def test_attributes_come_before_dimensions() -> None:
+    schema = Schema.parse("L<v:int64,i:double,w:string>[i=0:9,j=0:9]")
+    source = Relation(schema, "", frozenset({2}), (frozenset({"L", "X"}),) * 3)
 
     def found(text: str) -> tuple[str, str | None]:
-        typed = compile_expression(parse_expression(text), scope)
+        typed = compile_expression(parse_expression(text), source)
         return typed.sql, typed.code
 
-    assert found("v") == ("l.a0", None)
-    assert found("X.v") == ("l.a0", None)
-    assert found("R.v") == ("r.a0", "r.m0")
-    assert found("i") == ("l.a1", None)
-    assert found("j") == ("r.d0", None)
+    assert found("v") == ("a0", None)
+    assert found("X.v") == ("a0", None)
+    assert found("L.w") == ("a2", "m2")
+    assert found("i") == ("a1", None)
+    assert found("j") == ("d1", None)
     with pytest.raises(EngineError):
         found("V")
+    with pytest.raises(EngineError):
+        found("R.v")
 
 
 # Missing values
@@ -348,7 +347,7 @@ def test_a_result_can_be_missing_where_an_operand_can() -> None:
     relation = Relation(Schema.parse("A<x:int64,y:int64 not null>[i=0:9]"), "")
 
     def nullable(text: str) -> bool:
-        return compile_expression(parse_expression(text), Scope((relation,))).nullable
+        return compile_expression(parse_expression(text), relation).nullable
 
     assert nullable("x + 1") and nullable("iif(y > 1, y, null)") and nullable("is_null(x)")
     assert not nullable("y + i") and not nullable("string(y)")
@@ -436,7 +435,7 @@ def test_constants(text: str, value: Any) -> None:
         with pytest.raises(EngineError):
             parse_expression(text)
         return
-    found = constant_value(compile_expression(parse_expression(text), Scope()))
+    found = constant_value(compile_expression(parse_expression(text)))
     assert found == value and type(found) is type(value)
     if value == 0 and isinstance(value, float):
         assert math.copysign(1, found) == math.copysign(1, value)

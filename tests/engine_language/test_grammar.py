@@ -149,8 +149,8 @@ def test_operands_of_every_kind() -> None:
     assert isinstance(ordered, ast.Reference) and (ordered.text, ordered.order) == ("ns.B", "desc")
     assert isinstance(pair, ast.Nested) and len(pair.items) == 2
     assert isinstance(single, ast.Nested) and len(single.items) == 1
-    assert isinstance(schema, ast.SchemaLiteral) and not schema.dataframe
-    assert isinstance(frame, ast.SchemaLiteral) and frame.dataframe
+    assert isinstance(schema, ast.SchemaLiteral) and not schema.schema.is_dataframe
+    assert isinstance(frame, ast.SchemaLiteral) and frame.schema.is_dataframe
     assert [name for name, _ in statement.keywords] == ["key", "other"]
     assert statement.whole == (
         0,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scidb_magic.afl.literals import quote
 from scidb_magic.embedded.engine import sql
 from scidb_magic.embedded.engine.ast import Literal
-from scidb_magic.embedded.engine.expressions import Scope, compile_expression
+from scidb_magic.embedded.engine.expressions import compile_expression
 from scidb_magic.embedded.engine.parser import parse_expression
 from scidb_magic.errors import EngineError
 
@@ -21,9 +21,9 @@ CONNECTION = duckdb.connect(config={"threads": 1})
 @given(st.text(st.characters(codec="utf-8")))
 def test_a_string_literal_comes_back_as_it_was(text: str) -> None:
     literal = Literal(text, "string", (0, 0))
-    typed = compile_expression(literal, Scope())
+    typed = compile_expression(literal)
     if "\0" not in text:
-        assert compile_expression(parse_expression(quote(text)), Scope()).sql == typed.sql
+        assert compile_expression(parse_expression(quote(text))).sql == typed.sql
     assert CONNECTION.execute(f"SELECT {typed.sql}").fetchone() == (text,)
 
 

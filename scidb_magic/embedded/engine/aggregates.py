@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scidb_magic.embedded.engine.ast import Alias, Call, Node, Reference, Star, whole
-from scidb_magic.embedded.engine.expressions import Scope
+from scidb_magic.embedded.engine.expressions import attribute_position
 from scidb_magic.embedded.engine.relation import Relation
 from scidb_magic.embedded.engine.types import INTEGERS, REALS, UNSIGNED, physical, wrapped
 from scidb_magic.errors import EngineError
@@ -40,8 +40,6 @@ class Aggregate:
         The aggregate's name in lower case.
     attribute : int, optional
         Position of the attribute it is of; None for ``count(*)``.
-    nullable : bool
-        True of every aggregate in SciDB.
     """
 
     name: str
@@ -49,7 +47,6 @@ class Aggregate:
     sql: Sql
     function: str
     attribute: int | None = None
-    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class _Kind:
     sql: Callable[[str, str, Relation, str], str]
 
 
-def compile_aggregate(node: Call | Alias, scope: Scope, *, wrap: bool = False) -> Aggregate:  # noqa: ARG001
+def compile_aggregate(node: Call | Alias, source: Relation) -> Aggregate:
     """Compile ``sum(a)``, ``count(*)``, ``avg(a) as m``. Aggregates of integers always wrap.
 
     Raises
@@ -82,10 +79,9 @@ def compile_aggregate(node: Call | Alias, scope: Scope, *, wrap: bool = False) -
     name, argument = call.name.lower(), call.args[0]
     if isinstance(argument, Star):
         return _of_cells(name, alias, argument)
-    position = _attribute(argument, scope)
+    position = _attribute(argument, source)
     kind = _kind(name, argument)
-    relation = scope.relations[0]
-    attribute = relation.schema.attributes[position]
+    attribute = source.schema.attributes[position]
     result = kind.result(attribute.type)
     if result is None:
         raise EngineError(
@@ -93,11 +89,10 @@ def compile_aggregate(node: Call | Alias, scope: Scope, *, wrap: bool = False) -
             "AGGREGATE_DOESNT_SUPPORT_TYPE",
             f"Aggregate '{name}' does not support input type '{attribute.type}'.",
         )
-    prefix = scope.prefixes[0] if scope.prefixes else ""
     return Aggregate(
         alias or f"{attribute.name}_{name}",
         result,
-        lambda over: kind.sql(f"{prefix}a{position}", attribute.type, relation, over),
+        lambda over: kind.sql(f"a{position}", attribute.type, source, over),
         name,
         position,
     )
@@ -112,14 +107,14 @@ def _of_cells(name: str, alias: str | None, argument: Star) -> Aggregate:
     return Aggregate(alias or name, "uint64", lambda over: f"CAST(count(*) {over} AS UBIGINT)", name)
 
 
-def _attribute(argument: Node, scope: Scope) -> int:
-    found = scope.attribute(argument) if isinstance(argument, Reference) else None
-    if found is None or found[0] != 0:
+def _attribute(argument: Node, source: Relation) -> int:
+    found = attribute_position(source, argument) if isinstance(argument, Reference) else None
+    if found is None:
         what = argument.text if isinstance(argument, Reference) else ""
         raise EngineError(
             "SYNTAX", "ATTRIBUTE_NOT_EXIST", f"Attribute '{what}' does not exist.", whole(argument)
         )
-    return found[1]
+    return found
 
 
 def _kind(name: str, argument: Node) -> _Kind:

@@ -82,7 +82,7 @@ class SchemaLiteral:
     """A schema written in the statement.
 
     `schema` has unknown chunks and bounds as None; `given` tells, for each dimension, which
-    of ``low high overlap chunk`` were written as a number or ``*`` (not ``?``). A `dataframe` has no
+    of ``low high overlap chunk`` were written as a number or ``*`` (not ``?``). A data frame has no
     ``[…]``; its dimensions are SciDB's ``$inst`` and ``$seq``. Defaults are AFL texts of constants
     (`parser.parse_expression` reads them).
     """
@@ -90,7 +90,6 @@ class SchemaLiteral:
     schema: Schema
     span: Span
     given: tuple[frozenset[str], ...] = ()
-    dataframe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,6 @@ class CreateArray:
     schema: SchemaLiteral
     temporary: bool
     span: Span
-    distribution: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,14 @@ from scidb_magic.wire.schema import MAX_COORDINATE, Dimension
 if TYPE_CHECKING:
     from scidb_magic.embedded.engine.planner import Context
 
-Bound = Callable[[Dimension, tuple[int, int]], int]
+Measure = Callable[[Dimension, tuple[int, int]], int]
 
 
 def _high(dimension: Dimension) -> int:
     return MAX_COORDINATE if dimension.high is None else dimension.high
 
 
-BOUNDS: dict[str, Bound] = {
+BOUNDS: dict[str, Measure] = {
     "first_index": lambda dimension, _: dimension.low,
     "last_index": lambda dimension, _: _high(dimension),
     "length": lambda dimension, _: _high(dimension) - dimension.low + 1,

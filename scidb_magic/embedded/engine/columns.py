@@ -36,6 +36,17 @@ class Cell:
     qualifiers: frozenset[str] = frozenset()
 
 
+def unique(names: Iterable[str]) -> list[str]:
+    """`names` with each of them once: the second ``x`` is ``x_2``."""
+    found: dict[str, None] = {}
+    for name in names:
+        free, number = name, 2
+        while free in found:
+            free, number = f"{name}_{number}", number + 1
+        found[free] = None
+    return list(found)
+
+
 def axes(source: Relation, prefix: str = "") -> list[Axis]:
     """The dimensions of `source`, each as it is."""
     qualifiers = source.dimension_qualifiers or (frozenset(),) * len(source.schema.dimensions)

@@ -8,7 +8,7 @@ from scidb_magic.afl.literals import quote
 from scidb_magic.embedded.engine import sql
 from scidb_magic.embedded.engine.ast import Node, whole
 from scidb_magic.embedded.engine.constants import evaluated
-from scidb_magic.embedded.engine.expressions import Scope, compile_expression
+from scidb_magic.embedded.engine.expressions import compile_expression
 from scidb_magic.embedded.engine.types import INTEGERS, REALS, convert, physical
 from scidb_magic.errors import EngineError
 
@@ -25,7 +25,7 @@ def default_text(node: Node, type_: str, nullable: bool) -> str | None:
     EngineError
         ``NULL_IN_NON_NULLABLE``; what the expression or its conversion raises.
     """
-    typed = convert(compile_expression(node, Scope(), wrap=True), type_)
+    typed = convert(compile_expression(node, wrap=True), type_)
     shown = typed if type_ in (*INTEGERS, *REALS, "bool", "binary") else convert(typed, "string")
     value, code = evaluated(shown.sql, typed.code or "NULL")
     if value is None and not nullable:
@@ -43,7 +43,7 @@ def default_text(node: Node, type_: str, nullable: bool) -> str | None:
 
 def default_sql(node: Node, type_: str) -> str:
     """SQL of the value of ``default node``, with nothing in it but constants."""
-    typed = convert(compile_expression(node, Scope(), wrap=True), type_)
+    typed = convert(compile_expression(node, wrap=True), type_)
     (value,) = evaluated(typed.sql)
     match value:
         case None:

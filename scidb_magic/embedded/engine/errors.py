@@ -17,9 +17,8 @@ import re
 
 import duckdb
 
+from scidb_magic.embedded.engine.ast import Span
 from scidb_magic.errors import EngineError
-
-Span = tuple[int, int]
 
 KINDS: dict[str, str] = {
     "PARSER": "Error during query parsing.",
@@ -46,7 +45,7 @@ MARK = "SCIDB"
 _MARKED = re.compile(rf"{MARK}\|(\w+)\|(\w+)\|(.*)", re.DOTALL)
 
 
-def error_text(error: EngineError, text: str, query_id: str | None = None) -> str:
+def error_text(error: EngineError, text: str) -> str:
     """SciDB's error text of `error`.
 
     Parameters
@@ -54,10 +53,7 @@ def error_text(error: EngineError, text: str, query_id: str | None = None) -> st
     error : EngineError
     text : str
         The statement as the engine got it; shown, with carets, where the error has a span.
-    query_id : str, optional
-        Id of the failed query, as ``0.1795379453``; by default the error's own.
     """
-    query_id = query_id or error.query_id
     exception = "SystemException" if error.system else "UserException"
     if error.span is not None and not error.system:
         exception = "UserQueryException"
@@ -69,8 +65,8 @@ def error_text(error: EngineError, text: str, query_id: str | None = None) -> st
     ]
     if error.span is not None:
         lines.append(underlined(error.statement or text, error.span))
-    elif query_id is not None:
-        lines.append(f"Failed query id: {query_id}")
+    elif error.query_id is not None:
+        lines.append(f"Failed query id: {error.query_id}")
     return "\n".join(lines)
 
 

@@ -1,14 +1,13 @@
-"""Expressions -> SQL over the columns of relations.
+"""Expressions -> SQL over the columns of a relation.
 
-A name is looked up among the attributes of all relations, left to right, then among their dimensions;
-the first that fits is meant. Functions are chosen by `functions`, values converted by `types`.
+A name is looked up among the attributes of the relation, then among its dimensions; the first that fits
+is meant. Functions are chosen by `functions`, values converted by `types`.
 
 Nothing here recurses: an expression may be as deep as SciDB allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,53 +20,25 @@ from scidb_magic.errors import EngineError
 from scidb_magic.wire.schema import Dimension
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The relations whose columns an expression can name.
+def attribute_position(source: Relation, reference: Reference) -> int | None:
+    """The position of the attribute that a name means; None if there is none."""
+    for k, attribute in enumerate(source.schema.attributes):
+        if attribute.name == reference.name and _qualified(reference, source, source.attribute_qualifiers, k):
+            return k
+    return None
 
-    Attributes
-    ----------
-    relations : tuple of Relation
-    prefixes : tuple of str
-        What stands before the columns of each relation in SQL, such as ``"l."``; by default nothing.
-    """
 
-    relations: tuple[Relation, ...] = ()
-    prefixes: tuple[str, ...] = ()
-
-    def find(self, reference: Reference) -> Typed | None:
-        """The column that a name means; None if there is none."""
-        return next(self._attributes(reference), None) or next(self._dimensions(reference), None)
-
-    def attribute(self, reference: Reference) -> tuple[int, int] | None:
-        """Relation and position of the attribute that a name means."""
-        return next(self._places(reference), None)
-
-    def _places(self, reference: Reference) -> Iterator[tuple[int, int]]:
-        for r, relation in enumerate(self.relations):
-            for k, attribute in enumerate(relation.schema.attributes):
-                if attribute.name == reference.name and _qualified(
-                    reference, relation, relation.attribute_qualifiers, k
-                ):
-                    yield r, k
-
-    def _attributes(self, reference: Reference) -> Iterator[Typed]:
-        for r, k in self._places(reference):
-            relation, prefix = self.relations[r], self._prefix(r)
-            attribute = relation.schema.attributes[k]
-            code = f"{prefix}m{k}" if k in relation.codes else None
-            yield Typed(f"{prefix}a{k}", attribute.type, attribute.nullable, code)
-
-    def _dimensions(self, reference: Reference) -> Iterator[Typed]:
-        for r, relation in enumerate(self.relations):
-            for k, dimension in enumerate(relation.schema.dimensions):
-                if reference.name in _names(dimension) and _qualified(
-                    reference, relation, relation.dimension_qualifiers, k
-                ):
-                    yield Typed(f"{self._prefix(r)}d{k}", "int64", False)
-
-    def _prefix(self, relation: int) -> str:
-        return self.prefixes[relation] if self.prefixes else ""
+def _column(source: Relation, reference: Reference) -> Typed | None:
+    k = attribute_position(source, reference)
+    if k is not None:
+        attribute = source.schema.attributes[k]
+        return Typed(f"a{k}", attribute.type, attribute.nullable, f"m{k}" if k in source.codes else None)
+    for k, dimension in enumerate(source.schema.dimensions):
+        if reference.name in _names(dimension) and _qualified(
+            reference, source, source.dimension_qualifiers, k
+        ):
+            return Typed(f"d{k}", "int64", False)
+    return None
 
 
 def _names(dimension: Dimension) -> tuple[str, ...]:
@@ -83,11 +54,14 @@ def _qualified(
     return reference.qualifiers[-1] in known
 
 
-def compile_expression(node: Node, scope: Scope, *, wrap: bool = False) -> Typed:
+def compile_expression(node: Node, source: Relation | None = None, *, wrap: bool = False) -> Typed:
     """The SQL and the type of an expression.
 
     Parameters
     ----------
+    node : Node
+    source : Relation, optional
+        Whose columns it can name.
     wrap : bool
         Whether integers wrap as in C++; without it DuckDB raises OutOfRangeException where they would.
 
@@ -101,7 +75,7 @@ def compile_expression(node: Node, scope: Scope, *, wrap: bool = False) -> Typed
     while open_:
         current, arguments_done = open_.pop()
         if not isinstance(current, Call):
-            done.append(_Done(_leaf(current, scope)))
+            done.append(_Done(_leaf(current, source)))
         elif arguments_done:
             count = len(current.args)
             arguments = done[len(done) - count :]
@@ -127,11 +101,11 @@ class _Done:
     chain: str | None = None
 
 
-def _leaf(node: Node, scope: Scope) -> Typed:
+def _leaf(node: Node, source: Relation | None) -> Typed:
     if isinstance(node, Literal):
         return literal(node.value, node.type)
     if isinstance(node, Reference) and node.version is None and node.order is None:
-        if (found := scope.find(node)) is not None:
+        if source is not None and (found := _column(source, node)) is not None:
             return found
         qualifier = node.qualifiers[-1] if node.qualifiers else ""
         raise EngineError(

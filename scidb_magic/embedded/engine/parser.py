@@ -114,18 +114,13 @@ class _Builder(Transformer[Token, Statement]):
     # Statements
 
     def create(
-        self, temp: bool, path: tuple[Token, ...], schema: ast.SchemaLiteral, distribution: Token | None
+        self, temp: bool, path: tuple[Token, ...], schema: ast.SchemaLiteral, _distribution: object
     ) -> ast.CreateArray:
         name = self.reference(path, None, None)
-        return ast.CreateArray(
-            name, schema, temp, _from_to(name.span, schema.span), str(distribution) if distribution else None
-        )
+        return ast.CreateArray(name, schema, temp, _from_to(name.span, schema.span))
 
     def temp(self, *tokens: Token | None) -> bool:
         return any(token is not None for token in tokens)
-
-    def distribution(self, name: Token | None, _compression: Token | None = None) -> Token | None:
-        return name
 
     # Applications
 

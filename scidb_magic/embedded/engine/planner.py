@@ -27,7 +27,7 @@ from scidb_magic.embedded.engine.ast import (
 from scidb_magic.embedded.engine.bounds import with_bounds
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array, Catalogue, Version
 from scidb_magic.embedded.engine.columns import column_types, renamed
-from scidb_magic.embedded.engine.expressions import Scope, compile_expression, constant_value
+from scidb_magic.embedded.engine.expressions import compile_expression, constant_value
 from scidb_magic.embedded.engine.lets import unfolded
 from scidb_magic.embedded.engine.lexer import syntax_error
 from scidb_magic.embedded.engine.operators.kinds import parts, resolve
@@ -209,10 +209,9 @@ class Context:
 
     # Expressions
 
-    def compile(self, node: Node, *inputs: Relation, prefixes: Sequence[str] = ()) -> Typed:
-        """Compile an expression over the columns of the inputs."""
-        scope = Scope(inputs, tuple(prefixes)) if prefixes else Scope(inputs)
-        return compile_expression(with_bounds(self, in_expression(node)), scope, wrap=self.wrap)
+    def compile(self, node: Node, source: Relation | None = None) -> Typed:
+        """Compile an expression over the columns of `source`."""
+        return compile_expression(with_bounds(self, in_expression(node)), source, wrap=self.wrap)
 
     def constant(self, node: Node, type_: str) -> Any:
         """The Python value of a constant of a type; None for a null.
@@ -222,12 +221,12 @@ class Context:
         EngineError
             The expression has an error of its own, or is of another type.
         """
-        typed = compile_expression(with_bounds(self, in_expression(node)), Scope(), wrap=True)
+        typed = compile_expression(with_bounds(self, in_expression(node)), wrap=True)
         return constant_value(convert(typed, type_))
 
     def aggregate(self, node: Call | Alias, source: Relation) -> Aggregate:
         """Compile an aggregate call over an attribute of `source`."""
-        return compile_aggregate(node, Scope((source,)), wrap=self.wrap)
+        return compile_aggregate(node, source)
 
     # Sources
 

@@ -50,7 +50,7 @@ def schema_literal(
     read = tuple(_attribute(*attribute, named) for attribute in attributes)
     if dimensions is None:
         frame = tuple(Dimension(name) for name in DATAFRAME_DIMENSIONS)
-        return SchemaLiteral(Schema(read, frame), span, (frozenset(),) * len(frame), dataframe=True)
+        return SchemaLiteral(Schema(read, frame), span, (frozenset(),) * len(frame))
     pairs = [_dimension(dimension, named) for dimension in dimensions]
     return SchemaLiteral(
         Schema(read, tuple(dimension for dimension, _ in pairs)), span, tuple(given for _, given in pairs)

@@ -43,7 +43,7 @@ def aggregated(aggregates: Sequence[Aggregate], over: str = "") -> list[Cell]:
     for each in aggregates:
         if any(each.name == cell.attribute.name for cell in found):
             raise duplicate_attribute(each.name)
-        found.append(Cell(Attribute(each.name, each.type, each.nullable), each.sql(over)))
+        found.append(Cell(Attribute(each.name, each.type), each.sql(over)))
     return found
 
 

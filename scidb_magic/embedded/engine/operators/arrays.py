@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.catalogue import NAMESPACE, Array
 from scidb_magic.embedded.engine.chunks import sized, taken
-from scidb_magic.embedded.engine.columns import axes, cells, columns, number, with_codes
+from scidb_magic.embedded.engine.columns import axes, cells, columns, number, unique, with_codes
 from scidb_magic.embedded.engine.defaults import default_sql
 from scidb_magic.embedded.engine.errors import (
     array_already_exists,
@@ -182,17 +182,10 @@ def _store(execution: Execution, array: Array, source: Relation, schema: Schema)
 
 def _own(schema: Schema, name: str) -> Schema:
     """The schema that a new array takes from a result: names made unique (``x``, ``x_2``)."""
-    known: set[str] = set()
-
-    def unique(wanted: str) -> str:
-        free, number = wanted, 2
-        while free in known:
-            free, number = f"{wanted}_{number}", number + 1
-        known.add(free)
-        return free
-
-    attributes = tuple(replace(each, name=unique(each.name)) for each in schema.attributes)
-    dimensions = tuple(replace(each, name=unique(each.name), aliases=()) for each in schema.dimensions)
+    names = [attribute.name for attribute in schema.attributes]
+    free = iter(unique(names + [dimension.name for dimension in schema.dimensions]))
+    attributes = tuple(replace(each, name=next(free)) for each in schema.attributes)
+    dimensions = tuple(replace(each, name=next(free), aliases=()) for each in schema.dimensions)
     return Schema(attributes, sized(dimensions), name, schema.emptyable)
 
 

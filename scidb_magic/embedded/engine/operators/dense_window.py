@@ -32,6 +32,7 @@ _MOST_STEPS = 500_000_000
 _LEAST_FULL = 0.25
 
 Side = tuple[int, int]
+"""How far a window reaches to lower and to higher coordinates."""
 Box = NDArray[Any]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scidb_magic.embedded.engine.ast import Literal, Nested, Node, Reference, whole
-from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, coordinate, relation
+from scidb_magic.embedded.engine.columns import Axis, Cell, axes, cells, coordinate, relation, unique
 from scidb_magic.embedded.engine.errors import illegal_operation, wrong_parameter
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
 from scidb_magic.embedded.engine.operators.operator import operator
@@ -161,16 +161,11 @@ def _named(found: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
     for name in names:
         if _NAME.fullmatch(name) is None:
             raise illegal_operation(f"equi_join: '{name}' is no name of an attribute.")
-    taken: set[str] = set()
-    renamed = []
-    for k, cell in enumerate(found):
-        wanted = names[k] if names else cell.attribute.name
-        free, number = wanted, 2
-        while free in taken:
-            free, number = f"{wanted}_{number}", number + 1
-        taken.add(free)
-        renamed.append(replace(cell, attribute=replace(cell.attribute, name=free)))
-    return renamed
+    free = unique(names or [cell.attribute.name for cell in found])
+    return [
+        replace(cell, attribute=replace(cell.attribute, name=name))
+        for cell, name in zip(found, free, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

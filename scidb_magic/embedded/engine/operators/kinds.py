@@ -66,13 +66,10 @@ class Declared:
     ----------
     given : tuple of frozenset of str
         For each dimension which of ``low high overlap chunk`` were written; all for an array.
-    array : Array, optional
-        The array whose schema it is.
     """
 
     schema: Schema
     given: tuple[frozenset[str], ...]
-    array: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +130,7 @@ def _schema(context: Context, slot: Slot, node: Node, before: Arguments) -> Decl
     if not isinstance(node, Reference):
         raise Mismatch("schema")
     array = context.array(node, short="SYNTAX")
-    return Declared(array.schema, (_EVERYTHING,) * len(array.schema.dimensions), array)
+    return Declared(array.schema, (_EVERYTHING,) * len(array.schema.dimensions))
 
 
 def _expression(context: Context, slot: Slot, node: Node, before: Arguments) -> Node:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scidb_magic.embedded.engine.columns import Axis, Cell, axes, relation
+from scidb_magic.embedded.engine.columns import Axis, Cell, axes, relation, unique
 from scidb_magic.embedded.engine.errors import illegal_operation
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
@@ -145,12 +145,15 @@ def _result(name: str, dimensions: Sequence[Dimension]) -> Relation:
     return relation(found, [Cell(Attribute(name, "double"), "0")], "", name=name, distribution=None)
 
 
-def _named(found: list[Axis]) -> list[Axis]:
+def _named(found: Sequence[Axis]) -> list[Axis]:
     """Two dimensions of the same name get different ones."""
-    if len(found) == 2 and found[0].dimension.name == found[1].dimension.name:
-        second = found[1].dimension
-        found[1] = replace(found[1], dimension=replace(second, name=f"{second.name}_2", aliases=()))
-    return found
+    names = unique(axis.dimension.name for axis in found)
+    return [
+        axis
+        if axis.dimension.name == name
+        else replace(axis, dimension=replace(axis.dimension, name=name, aliases=()))
+        for axis, name in zip(found, names, strict=True)
+    ]
 
 
 OPERATORS = (

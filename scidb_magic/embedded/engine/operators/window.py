@@ -22,6 +22,7 @@ from scidb_magic.embedded.engine.columns import axes, cells, columns, like
 from scidb_magic.embedded.engine.errors import wrong_parameter
 from scidb_magic.embedded.engine.operators import dense_window
 from scidb_magic.embedded.engine.operators.aggregate import aggregated
+from scidb_magic.embedded.engine.operators.dense_window import Side
 from scidb_magic.embedded.engine.operators.operator import operator
 from scidb_magic.embedded.engine.operators.signature import Arguments
 from scidb_magic.embedded.engine.relation import Relation
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 _BLOCK = 4096
 """Shortest block of the frame dimension, in coordinates."""
-
-Side = tuple[int, int]
-"""How far a window reaches to lower and to higher coordinates."""
 
 
 def window(context: Context, args: Arguments) -> Relation:
