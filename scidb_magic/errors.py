@@ -294,7 +294,7 @@ class SlotsExhausted(ScidbMagicError):
 
 
 class SessionClosed(ScidbMagicError):
-    """The session is closing with its process and takes no new query."""
+    """The session is closed, or is given up by now, and takes no new query."""
 
     ran: bool | None = False
 
@@ -388,9 +388,10 @@ class EngineError(ScidbMagicError):
 
 
 class QueryInterrupted(KeyboardInterrupt):
-    """The user interrupted a query; it was cancelled on the server and the session stays usable.
+    """The user interrupted a query; the message says what became of it on the server.
 
-    Not a `ScidbMagicError`, so that ``except Exception`` in a loop over queries does not swallow it.
+    The session stays usable, or another one is taken at the next query. This is not a `ScidbMagicError`, so
+    that ``except Exception`` in a loop over queries does not swallow it.
     `ran` is as there.
     """
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from scidb_magic.errors import ScidbMagicError, SessionClosed, ShimUnreachable
-from scidb_magic.session import recovery
+from scidb_magic.session import ending, recovery
 from scidb_magic.session.exchange import Exchange, Query
 from scidb_magic.session.recovery import TABLE, Action, Fate, Phase, decide, final, situation
 from scidb_magic.session.waiting import Backoff
@@ -46,13 +46,17 @@ class Attempts:
     ----------
     queries, replays, bytes : int
         Statements run, sent again; data sent and received.
+    may_have_run : bool
+        Whether a former attempt of the statement that runs just now may have run it.
     exchange : Exchange or None
         Of the statement that runs just now.
     """
 
     def __init__(self, keeper: SlotKeeper, tell: Callable[[str], None]) -> None:
         self.queries = self.replays = self.bytes = 0
+        self.may_have_run = False
         self.exchange: Exchange | None = None
+        self._newest: threading.Event | None = None
         self._leftovers: list[Query] = []
         self._keeper = keeper
         self._tell = tell
@@ -74,10 +78,13 @@ class Attempts:
             Its `ran` says whether the statement ran.
         """
         self.queries += bool(statement)
+        self.may_have_run = False
+        self._newest = cancelled
         try:
             return self._run(work, attachments, statement, settings, retry, cancelled)
         finally:
-            self._tidy()
+            if self._newest is cancelled:  # else it was abandoned, and the session is another statement's
+                self._tidy()
 
     def aside(self, work: Callable[[Exchange], T]) -> T | None:
         """The answer of `work` on the session as it is; None if there is none, or it fails.
@@ -91,6 +98,10 @@ class Attempts:
         session.begin()
         try:
             return work(exchange)
+        except KeyboardInterrupt:
+            session.proof = None  # whether there is another output by now, nobody knows
+            ending.cancel(session.client, session.sid, ending.CANCEL_EVERY)
+            raise
         except ScidbMagicError as error:
             log.debug("%s aside", type(error).__name__)
             if decide(exchange.phase, error).fate is not Fate.KEEP:
@@ -118,13 +129,13 @@ class Attempts:
         cancelled: threading.Event,
     ) -> T:
         patience = Backoff(settings.connect_wait, immediate=True)
-        replayed = may_have_run = False
+        replayed = False
         lost: str | None = None
         while True:
             try:
                 session = self._keeper.acquire(cancelled)
             except ScidbMagicError as error:
-                error.ran = None if may_have_run else False
+                error.ran = None if self.may_have_run else False
                 raise
             self._keeper.set_state("running")
             if lost is not None and patience.pauses + replayed == 1:
@@ -136,8 +147,8 @@ class Attempts:
                 return work(exchange)
             except ScidbMagicError as error:
                 ran = recovery.ran(exchange.phase, error, sent=exchange.sent)
-                error.ran = None if may_have_run and ran is False else ran
-                may_have_run = error.ran is not False
+                error.ran = None if self.may_have_run and ran is False else ran
+                self.may_have_run = error.ran is not False
                 lost = _LOST.get(situation(error) or "", _BROKEN)
                 taken_away = self._keeper.session is not session or self._keeper.closing
                 action = self._after_fault(exchange, error, retry)
@@ -153,7 +164,8 @@ class Attempts:
                         raise
                     raise told from error
             finally:
-                self.exchange = None
+                if self.exchange is exchange:
+                    self.exchange = None
                 self._leftovers += exchange.stored
                 session.finish()
                 self.bytes += exchange.bytes

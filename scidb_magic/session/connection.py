@@ -214,7 +214,7 @@ class Connection:
         return self._turn.locked()
 
     def cancel(self) -> bool:
-        """Cancel the running statement on the server; False if none runs. Waits for nothing.
+        """Cancel the running statement on the server; False if none runs. Does not wait for its end.
 
         Between two requests of a statement nothing runs that could be cancelled: its next one is not sent.
         """
@@ -232,6 +232,12 @@ class Connection:
         at_it = session is not None and session.running
         self.cancel()
         return at_it
+
+    def _abandon(self) -> bool | None:
+        """Wait for the running statement no longer; whether it ran, for all that we know."""
+        may_have_run = self._attempts.may_have_run
+        self._keeper.retire()
+        return None if may_have_run else False
 
     # The slot
 
@@ -316,7 +322,7 @@ class Connection:
         return None if exchange is None else exchange.transfer
 
     def slots(self) -> list[Slot]:
-        """All slots as the server lists them, or only ours where it does not."""
+        """All slots as the server lists them, or those that the ledger knows where it does not."""
         return self._keeper.slots()
 
     # Inside
@@ -358,7 +364,7 @@ class Connection:
                 return interruptible(
                     lambda: self._attempts.run(work, attachments, statement, self.settings, retry, cancelled),
                     self._interrupt,
-                    self._keeper.retire,
+                    self._abandon,
                     tick,
                 )
         finally:

@@ -315,10 +315,12 @@ class Exchange:
             )
         array = f"scidb_magic_upload_{secrets.token_hex(8)}"
         own = Query("", "", namespace=namespace, auxiliary=True)
+        # The array may be removed when another namespace is in force, at the end of the session.
+        removed = array if namespace in (None, PUBLIC) else f"{namespace}.{array}"
         remove, create, store = (
             replace(own, text=text, statement=text)
             for text in (
-                f"remove({array})",
+                f"remove({removed})",
                 f"create temp array {array} {attachment.schema}",
                 f"store({attachment.text}, {array})",
             )

@@ -9,14 +9,12 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from scidb_magic.errors import QueryInterrupted
+from scidb_magic.session.ending import CANCEL_EVERY
 
 T = TypeVar("T")
 
 
 log = logging.getLogger("scidb_magic")
-
-CANCEL_EVERY = 0.5
-"""Seconds."""
 
 TICK_EVERY = 0.2
 """Seconds."""
@@ -82,7 +80,7 @@ class _Task(Generic[T]):
 def interruptible(
     work: Callable[[], T],
     cancel: Callable[[], bool],
-    abandon: Callable[[], object],
+    abandon: Callable[[], bool | None],
     tick: Callable[[], object] | None = None,
 ) -> T:
     """Run `work` in a thread of its own, so that the main thread can hear the user.
@@ -97,7 +95,8 @@ def interruptible(
         Called at the first interrupt, and again until `work` has ended. Where it answers False the server
         is not at it, and nobody is waited for.
     abandon : callable
-        Called at the second interrupt; `work` is not waited for any more.
+        Called where `work` is not waited for any more, as after the second interrupt. Answers whether the
+        statement ran in an attempt before, None where that is not known.
     tick : callable, optional
         Called now and then in the main thread while it waits.
 
@@ -123,13 +122,14 @@ def interruptible(
 
 
 def _interrupted(
-    task: _Task[T], cancel: Callable[[], bool], abandon: Callable[[], object]
+    task: _Task[T], cancel: Callable[[], bool], abandon: Callable[[], bool | None]
 ) -> QueryInterrupted:
     """Cancel what runs, again and again; another interrupt ends the waiting."""
     try:
         if not cancel():
-            abandon()
-            return QueryInterrupted("Interrupted; nothing was running on the server.", ran=False)
+            ran = abandon()
+            before = "" if ran is False else "; an attempt before may have run the statement"
+            return QueryInterrupted(f"Interrupted; nothing was running on the server{before}.", ran=ran)
         # Again and again, for the first may come just before the query reaches the server.
         while task.begun.wait(CANCEL_EVERY) and not task.ended(CANCEL_EVERY):
             cancel()
@@ -152,6 +152,7 @@ def _outcome(failures: list[BaseException]) -> QueryInterrupted:
     failure = failures[0]
     if getattr(failure, "code", None) == CANCELLED:
         return QueryInterrupted(
-            "Interrupted: the query was cancelled on the server; the session stays usable.", ran=False
+            "Interrupted: the query was cancelled on the server; the session stays usable.",
+            ran=getattr(failure, "ran", None),
         )
     return QueryInterrupted(f"Interrupted. {failure}", ran=getattr(failure, "ran", None))

@@ -122,7 +122,7 @@ class LocalServer:
         return self._life.pid if self._life is not None else None
 
     def alive(self) -> bool:
-        """Whether the server that `start` returned is still there; takes microseconds, no request."""
+        """Whether the server that `start` returned is still there; no request, at most a connection."""
         if self._access is None:
             return False
         if self._life is not None:

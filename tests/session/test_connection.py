@@ -31,6 +31,11 @@ def taken(url: str) -> int:
     return (ShimClient(url).debug() or "").count("avail 0")
 
 
+def running(client: ShimClient, sid: str) -> str:
+    client.execute_query(sid, "project(list('queries'), query_string)", save="tsv")
+    return client.read_lines(sid).decode()
+
+
 def lose(session: ManagedSession, url: str) -> None:
     """What shim does when it reaps the session's slot."""
     sid = session.connection._keeper.sid
@@ -79,6 +84,28 @@ def test_a_question_aside_that_finds_the_session_gone_leaves_the_line_to_the_nex
     assert len(session.fetch("scan(A)")) == 3
     assert len(notices) == 1 and "took a new one" in notices[0]
     assert taken(url) == 1
+
+
+def test_a_question_aside_that_is_interrupted_leaves_the_session_usable(
+    embedded_factory: Any, make: Any, wait_until: Any
+) -> None:
+    url = embedded_factory().url
+    session = make(url)
+    session.execute("store(build(<x:int64>[i=0:2], i), A)")
+    held = session.connection._keeper.session
+    client = ShimClient(url)
+    watcher = client.new_session()
+
+    def interrupt() -> None:
+        wait_until(lambda: LONG in running(client, watcher))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        session.connection.aside(LONG)
+    assert held is not None and held.proof is None
+    assert len(session.fetch("scan(A)")) == 3
+    assert session.connection._keeper.session is held
 
 
 def test_retry_never(embedded_factory: Any, make: Any) -> None:

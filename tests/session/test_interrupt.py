@@ -31,7 +31,7 @@ def interrupted(work: Callable[[], Any], cancel: Callable[[], bool] = lambda: Tr
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(errors.QueryInterrupted) as caught:
-        interruptible(begin, cancel, lambda: None)
+        interruptible(begin, cancel, lambda: False)
     return caught.value
 
 
@@ -87,6 +87,43 @@ except QueryInterrupted as error:
 sys.stdin.readline()
 print(len(session.fetch("build(<x:int64>[i=0:2], i)")), flush=True)
 """
+
+
+LONG = "aggregate(build(<x:int64>[i=0:99999999999], i % 7), sum(x))"
+
+REPLAYED = """
+import sys, scidb_magic
+from scidb_magic.errors import QueryInterrupted
+session = scidb_magic.connect(sys.argv[1])
+session.connection.on_change = lambda: print(session.status().state, flush=True)
+try:
+    session.execute(sys.argv[2])
+except QueryInterrupted as error:
+    print(error.ran, error, flush=True)
+"""
+
+
+def test_an_interrupt_between_two_attempts_knows_of_the_first(
+    embedded_factory: Any, wait_until: Callable[..., bool]
+) -> None:
+    server = embedded_factory()
+    client = ShimClient(server.url)
+    watcher = client.new_session()
+    with subprocess.Popen(
+        [sys.executable, "-c", REPLAYED, server.url, LONG], stdout=subprocess.PIPE, text=True
+    ) as script:
+        assert script.stdout is not None
+
+        def runs() -> bool:
+            client.execute_query(watcher, "project(list('queries'), query_string)", save="tsv")
+            return LONG.encode() in client.read_lines(watcher)
+
+        assert wait_until(runs)
+        server.process.kill()
+        assert "reconnecting\n" in iter(script.stdout.readline, "")
+        script.send_signal(signal.SIGINT)
+        told = next(line for line in script.stdout if "Interrupted" in line)
+        assert told.startswith("None ") and "an attempt before may have run" in told
 
 
 def test_an_interrupt_ends_the_wait_for_a_slot(embedded_factory: Any) -> None:

@@ -1,7 +1,7 @@
 """The files that ``input`` and ``save`` may touch: those in the server's own folder and in `io_paths`.
 
-Paths are resolved before they are checked and opened without following links, so that no ``..``
-and no symbolic link leads outside.
+Paths are resolved before they are checked, so that no ``..`` and no symbolic link leads outside; what
+is written is opened without following a link that came meanwhile.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import duckdb
 
@@ -89,7 +90,7 @@ class Storage:
         except duckdb.Error as error:
             raise from_duckdb(error) from error
         self._in_file = folder is not None
-        self._locks: dict[str, threading.Lock] = {}
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._guard = threading.Lock()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
