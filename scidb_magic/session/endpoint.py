@@ -111,10 +111,6 @@ class Endpoint:
                 )
             return self._client
 
-    def known_client(self) -> ShimClient | None:
-        """The client, if there is one already; starts nothing."""
-        return self._client
-
     def client_to_ask(self) -> ShimClient | None:
         """A client to ask who holds which slots; None for an embedded server that nobody has needed yet."""
         if self._client is None and (self.url or default_url(self._notify)).startswith(EMBEDDED):

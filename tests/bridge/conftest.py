@@ -77,7 +77,7 @@ def lose() -> Callable[[ManagedSession], None]:
 
     def lose(session: ManagedSession) -> None:
         keeper = session.connection._keeper
-        client, sid = keeper.endpoint.known_client(), keeper.sid
+        client, sid = keeper.endpoint._client, keeper.sid
         assert client is not None
         assert sid is not None
         client.release_session(sid)

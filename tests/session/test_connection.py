@@ -489,7 +489,7 @@ def test_to_ask_for_slots_starts_no_server(make: Any) -> None:
     session = make("embedded:")
     assert session.slots() == []
     assert session.release_orphans() == (0, 0)
-    assert session.connection._keeper.endpoint.known_client() is None
+    assert session.connection._keeper.endpoint._client is None
 
 
 def test_arrays_that_ended_with_their_server_are_told(make: Any, notices: list[str]) -> None:
