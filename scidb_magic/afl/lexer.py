@@ -7,6 +7,7 @@ names in double quotes, ``--`` and ``//`` comments to the end of the line, ``/* 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -50,20 +51,23 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 def tokens(text: str) -> list[Token]:
     """All tokens of `text`, comments and spaces too: joined they are the text."""
-    found = []
-    position = 0
+    return list(scan(text))
+
+
+def scan(text: str, position: int = 0) -> Iterator[Token]:
+    """The tokens of `text` from `position` on, each when it is asked for."""
     while position < len(text):
         if text.startswith("/*", position):
             end = _comment_end(text, position)
             kind = Kind.COMMENT if end is not None else Kind.BROKEN
-            found.append(Token(kind, text[position:end], position, end or len(text)))
+            token = Token(kind, text[position:end], position, end or len(text))
         else:
             match = _TOKEN.match(text, position)
             kind = Kind[str(match.lastgroup)] if match else Kind.SIGN
             piece = match[0] if match else text[position]
-            found.append(Token(kind, piece, position, position + len(piece)))
-        position = found[-1].end
-    return found
+            token = Token(kind, piece, position, position + len(piece))
+        yield token
+        position = token.end
 
 
 def _comment_end(text: str, start: int) -> int | None:

@@ -147,13 +147,16 @@ def _masked(cell: str, fillings: list[Filling]) -> str:
 
 def _next_open(cell: str, position: int) -> int | None:
     """The next ``{{`` from `position` on that is not in a string, a quoted name or a comment."""
-    rest = cell[position:]
-    if _OPEN not in rest:
+    if cell.find(_OPEN, position) < 0:
         return None
-    for token in lexer.tokens(rest):
-        if token.kind not in _LITERAL_FREE and rest.startswith(_OPEN, token.start):
-            return position + token.start
-    return None
+    return next(
+        (
+            token.start
+            for token in lexer.scan(cell, position)
+            if token.kind not in _LITERAL_FREE and cell.startswith(_OPEN, token.start)
+        ),
+        None,
+    )
 
 
 def _hole(cell: str, start: int) -> Hole:
