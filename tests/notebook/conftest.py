@@ -26,6 +26,7 @@ class Output:
     """What one cell put out."""
 
     texts: list[str] = field(default_factory=list)
+    updates: list[str] = field(default_factory=list)
     htmls: list[str] = field(default_factory=list)
     streams: str = ""
     error: dict[str, Any] | None = None
@@ -135,6 +136,8 @@ class Kernel:
             elif kind in ("display_data", "execute_result"):
                 out.texts.append(content["data"].get("text/plain", ""))
                 out.htmls.append(content["data"].get("text/html", ""))
+            elif kind == "update_display_data":
+                out.updates.append(content["data"].get("text/plain", ""))
             elif kind == "error":
                 out.error = content
             elif kind == "status" and content["execution_state"] == "idle":

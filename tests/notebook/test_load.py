@@ -51,5 +51,8 @@ def test_in_a_kernel_nothing_stays_of_the_progress(
     kernel.run("%config SciDBMagics.progress_after = 0")
     out = kernel.run(f"%scidb load '{folder}/a *.csv' --into A --dims k")
     assert out.error is None
-    assert out.texts[0].startswith("loading")
+    drawn = [out.texts[0], *out.updates]
+    assert any(text.startswith(f"0 of 3: {folder}/a 0.csv · ") for text in drawn)
+    assert any(text.startswith("3 of 3 · ") for text in drawn)
+    assert drawn[-1] == ""
     assert out.texts[-1] == "3 of 3 files loaded into 'A', 3 rows."
