@@ -20,6 +20,13 @@ from scidb_magic.session.exchange import Transfer
 LONG = "aggregate(build(<v:int64>[i=0:{cells}], i % 7), sum(v))"
 ENDLESS = LONG.format(cells=99999999999)
 
+LOAD = """\
+%load_ext scidb_magic
+%scidb connect {url}
+from scidb_magic.session import interrupt
+interrupt.TICK_EVERY = 0.01
+"""
+
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
@@ -92,7 +99,7 @@ def test_a_python_call_shows_it_too(shell: Any, terminal: Terminal) -> None:
 def test_a_notebook_run_without_a_reader_keeps_nothing_of_it(embedded: Any, tmp_path: Any) -> None:
     book = nbformat.v4.new_notebook()
     book.cells = [
-        nbformat.v4.new_code_cell(f"%load_ext scidb_magic\n%scidb connect {embedded.url}"),
+        nbformat.v4.new_code_cell(LOAD.format(url=embedded.url)),
         nbformat.v4.new_code_cell(f"%%scidb --progress-after 0\n{LONG.format(cells=40_000_000)}"),
     ]
     NotebookClient(book, timeout=120, kernel_name="python3").execute()
@@ -103,7 +110,7 @@ def test_a_notebook_run_without_a_reader_keeps_nothing_of_it(embedded: Any, tmp_
 
 def test_the_kernel_has_one_place_for_it(kernels: Callable[..., Any], embedded: Any) -> None:
     kernel = kernels()
-    kernel.run(f"%load_ext scidb_magic\n%scidb connect {embedded.url}")
+    kernel.run(LOAD.format(url=embedded.url))
     out = kernel.run(f"%%scidb --progress-after 0\n{LONG.format(cells=40_000_000)}")
     assert out.error is None
     assert sum("running" in text for text in out.texts) == 1
