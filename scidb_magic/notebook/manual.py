@@ -48,7 +48,7 @@ def page(topic: str) -> str | None:
         return _settings()
     if topic not in GUIDE:
         return None
-    return files("scidb_magic").joinpath("guide", f"{topic}.md").read_text(encoding="utf-8")
+    return (files("scidb_magic") / "guide" / f"{topic}.md").read_text(encoding="utf-8")
 
 
 def _listed(rows: Mapping[str, str]) -> str:

@@ -22,6 +22,7 @@ from scidb_magic.session import ending, lifecycle, occupancy
 from scidb_magic.session.attempts import Attempts
 from scidb_magic.session.exchange import Exchange, Query, Transfer
 from scidb_magic.session.fetching import Abilities, Fetching
+from scidb_magic.session.guard import can_guard
 from scidb_magic.session.idle import IdleWatch
 from scidb_magic.session.interrupt import in_waiting_thread, interruptible
 from scidb_magic.session.keeper import SlotKeeper
@@ -356,7 +357,7 @@ class Connection:
     ) -> T:
         try:
             self._owner = threading.get_ident()
-            lifecycle.register(self)
+            lifecycle.register(self, guarded=self.settings.guardian and can_guard())
             # Of this statement alone: one that was abandoned keeps its own, which stays set.
             cancelled = self._cancelled = threading.Event()
             self._running = statement

@@ -153,7 +153,7 @@ class Guard:
         former, self._helper = self._helper, None
         if former is not None:
             former.let_go()
-        if not _can_guard() or self._failures >= MOST_FAILURES:
+        if not can_guard() or self._failures >= MOST_FAILURES:
             return None, "this system or interpreter cannot have one"
         helper = None
         try:
@@ -264,7 +264,8 @@ class _Helper:
             process.returncode = 0  # not a child of ours, or too slow to be waited for
 
 
-def _can_guard() -> bool:
+def can_guard() -> bool:
+    """Whether a helper can be had in this process."""
     if not hasattr(os, "fork") or not hasattr(select, "poll") or not sys.executable:
         return False
     # A frozen program would start itself. With process 1 a container ends, and orphans are its children.

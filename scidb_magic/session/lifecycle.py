@@ -4,7 +4,7 @@ One registry a process. What is registered here is closed
 
 * by ``atexit``, when the interpreter ends;
 * in a child of multiprocessing, where atexit does not run, by its finalizers;
-* by the chained handlers of SIGTERM and SIGHUP (`signals`);
+* by the chained handlers of SIGTERM and SIGHUP (`signals`), but not in a worker that has a guardian;
 * by the wrapped ``do_shutdown`` of an IPython kernel (the notebook room wraps it and calls `closing`);
 
 and forgotten after a fork, in the child, for it is its parent's. A callback runs only in the process
@@ -50,12 +50,23 @@ _finalized_in: int | None = None
 _fork_hooked = False
 
 
-def register(member: Endable) -> None:
-    """See to it that `member` is closed when this process ends, and forgotten in a forked child."""
+def register(member: Endable, *, guarded: bool) -> None:
+    """See to it that `member` is closed when this process ends, and forgotten in a forked child.
+
+    Parameters
+    ----------
+    member : Endable
+    guarded : bool
+        Where nothing here runs, a guardian frees what `member` holds.
+    """
     with _lock:
         _members[id(member)] = member
         _hook_process()
-        _signals.hook()
+        # A pool ends its workers by SIGTERM just when they go to wait for more work. Python hears no signal
+        # that comes right before a call that blocks: with a handler such a worker would live on, and its
+        # pool wait for it for ever.
+        if not (guarded and _is_worker()):
+            _signals.hook()
 
 
 def unregister(member: Endable) -> None:
@@ -117,12 +128,17 @@ def _hook_process() -> None:
     if not _fork_hooked:
         _fork_hooked = True
         after_fork(_forget_the_parents)
-    processes = sys.modules.get("multiprocessing.process")
-    if _finalized_in != os.getpid() and processes is not None and processes.parent_process() is not None:
+    if _finalized_in != os.getpid() and _is_worker():
         from multiprocessing.util import Finalize
 
         _finalized_in = os.getpid()
         Finalize(None, closing, exitpriority=100)
+
+
+def _is_worker() -> bool:
+    """Whether this process is a child of multiprocessing."""
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and processes.parent_process() is not None
 
 
 def _forget_the_parents() -> None:
@@ -132,6 +148,7 @@ def _forget_the_parents() -> None:
     _pid = os.getpid()
     _hooked_in = None
     atexit.unregister(closing)
+    _signals.unhook()
     members = list(_members.values())
     _members.clear()
     _closed.clear()

@@ -30,37 +30,49 @@ class Chain:
     def __init__(self, ending: Callable[[], None], going_on: Callable[[], None]) -> None:
         self._ending = ending
         self._going_on = going_on
-        self._former: dict[int, Any] = {}
+        self._hooked = False
+        self._formers: dict[int, list[Any]] = {number: [] for number in SIGNALS}
+        self._at_it: dict[int, list[Any]] = {}
 
     def hook(self) -> None:
         """Put the handlers in place, unless they are; possible only in the main thread."""
-        if self._former or threading.current_thread() is not threading.main_thread():
+        if self._hooked or threading.current_thread() is not threading.main_thread():
             return
-        for number in SIGNALS:
+        self._hooked = True
+        for number, formers in self._formers.items():
             former = signal.getsignal(number)
             # What is ignored (nohup) stays ignored, by programs that this process starts too.
             if former is not signal.SIG_IGN:
-                self._former[number] = former
+                formers.append(former)
                 signal.signal(number, self._on_signal)
 
     def unhook(self) -> None:
         """Put the former handlers back, where nobody has set another since."""
-        if threading.current_thread() is not threading.main_thread():
+        if not self._hooked or threading.current_thread() is not threading.main_thread():
             return
-        former, self._former = self._former, {}
-        for number, handler in former.items():
+        self._hooked = False
+        for number, formers in self._formers.items():
             if signal.getsignal(number) == self._on_signal:
-                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+                former = formers.pop()
+                signal.signal(number, former if former is not None else signal.SIG_DFL)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        former = self._former.get(number)  # the last member that is closed takes our handlers away
-        self._ending()
-        if callable(former):
-            try:
-                former(number, frame)
-            finally:
-                # Also after a SystemExit, which IPython swallows while a cell runs.
-                self._going_on()
-        else:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+        # A handler that was set in front of ours may hand on to us, and have us in front of it again. And the
+        # last member that is closed takes our handlers away.
+        outermost = number not in self._at_it
+        formers = self._at_it.setdefault(number, [*self._formers[number]])
+        former = formers.pop() if formers else None
+        try:
+            self._ending()
+            if callable(former):
+                try:
+                    former(number, frame)
+                finally:
+                    # Also after a SystemExit, which IPython swallows while a cell runs.
+                    self._going_on()
+            else:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+        finally:
+            if outermost:
+                del self._at_it[number]

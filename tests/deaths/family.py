@@ -11,6 +11,7 @@ have no input of their own, by files that the test makes in the working folder.
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -77,6 +78,13 @@ def query_long(url: str) -> None:
     scidb_magic.current().execute(ENDLESS)
 
 
+def query_deaf(url: str) -> None:
+    """A session of its own, and then what no handler in Python comes through to."""
+    scidb_magic.connect(url)
+    say("child", os.getpid(), held(), held())
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+
+
 def _vanish() -> None:
     os._exit(0)
 
@@ -101,7 +109,8 @@ def _fail() -> None:
     raise RuntimeError("the child fails")
 
 
-TASKS: dict[str, Callable[..., None]] = {"look": look, "let go": let_go, "query": query, "long": query_long}
+ALONE: dict[str, Callable[[], None]] = {"look": look, "let go": let_go}
+WITH_THEIR_OWN: dict[str, Callable[[str], None]] = {"query": query, "long": query_long, "deaf": query_deaf}
 ENDS: dict[str, Callable[[], None]] = {
     "return": lambda: None,
     "sys.exit": _leave,
@@ -115,7 +124,10 @@ ENDS: dict[str, Callable[[], None]] = {
 
 def child(url: str, task: str, end: str) -> None:
     """What runs in a child, in whatever way it was made."""
-    TASKS[task](*([url] if task in ("query", "long") else []))
+    if task in ALONE:
+        ALONE[task]()
+    else:
+        WITH_THEIR_OWN[task](url)
     ENDS[end]()
 
 

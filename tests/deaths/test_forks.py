@@ -44,6 +44,7 @@ QUICK = {
     ("Process, spawn", "query", "os._exit"),
     ("os.fork", "query", "return"),
     ("Pool, fork, terminate", "query", "return"),
+    ("Pool, fork, terminate", "deaf", "return"),
     ("Process, fork", "look", "killed"),
 }
 
@@ -65,6 +66,9 @@ def with_their_own() -> Iterator[Row]:
             yield Row(way, "query", end)
     for way in (*POOLS, *TERMINATED):
         yield Row(way, "query")
+    # A pool that is terminated waits for all of its workers.
+    for way in TERMINATED:
+        yield Row(way, "deaf")
 
 
 class Family:

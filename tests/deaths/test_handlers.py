@@ -67,6 +67,15 @@ ENDING = [
     Row("a later one leaves", after=SET.format("leave"), status=7),
     Row("a later one vanishes", after=SET.format("vanish"), status=7),
     Row("a later one hands on", after="former = " + SET.format("hand_on")),
+    Row(
+        "a later one hands on, and is handed on to",
+        SET.format("leave"),
+        after="former = "
+        + SET.format("hand_on")
+        + "\nsession.release()\nsession.execute('build(<x:int64>[i=0:9], i)')",
+        status=7,
+        quick=True,
+    ),
     Row("default", SET.format("signal.SIG_DFL"), handled=False),
 ]
 LIVING = [

@@ -93,13 +93,15 @@ class EngineSession:
             The statement is wrong, fails or was cancelled; nothing of it remains. One that fails while
             it runs has a `query_id`.
         """
-        with self._turn, self._queries.run(text, self._runner.cancel) as query_id:
-            try:
-                self._runner.run(text)
-            except EngineError as error:
-                if self._runner.planned:
-                    error.query_id = f"0.{query_id}"
-                raise
+        with self._turn:
+            self._runner.begin()
+            with self._queries.run(text, self._runner.cancel) as query_id:
+                try:
+                    self._runner.run(text)
+                except EngineError as error:
+                    if self._runner.planned:
+                        error.query_id = f"0.{query_id}"
+                    raise
         return query_id
 
     def cancel(self) -> bool:

@@ -235,7 +235,7 @@ class Runner:
     Attributes
     ----------
     planned : bool
-        Whether the last statement came so far that it was run.
+        Whether the last statement that has begun came so far that it was run.
     """
 
     def __init__(
@@ -257,16 +257,20 @@ class Runner:
         self.planned = False
         sys.setrecursionlimit(max(_DEPTH, sys.getrecursionlimit()))
 
+    def begin(self) -> None:
+        """A statement begins, which `run` runs; from now on it can be cancelled."""
+        self.planned = False
+        self._turn = Turn(self._cursor)
+
     def run(self, text: str) -> None:
-        """Run one statement to its end.
+        """Run the statement that has begun to its end.
 
         Raises
         ------
         EngineError
             The statement is wrong, fails, or was cancelled; nothing of it remains.
         """
-        self.planned = False
-        turn = self._turn = Turn(self._cursor)
+        turn = self._turn
         try:
             statement = statement_of(text)
             with self._storage.writing(_targets(statement), turn.check):
